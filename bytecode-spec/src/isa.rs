@@ -286,6 +286,22 @@ impl OpInfo {
     }
 }
 
+impl OpInfo {
+    /// The register lists of the instruction that starts at `words`: those read, and those written; `None` for an
+    /// opcode without such lists.
+    pub fn lists(&self, words: &[u64]) -> Option<(List, List)> {
+        let len = |kind| {
+            let operand = self.operands.iter().find(|o| o.kind == kind)?;
+            Some(usize::from(words.lane(operand.lane.into())))
+        };
+        let uses = len(Kind::Uses)?;
+        let defs = len(Kind::Defs).unwrap_or(0);
+        let mut tail = Tail { next: self.fixed_lanes.into() };
+        let list = |first: usize, len: usize| List { first: first as u32, len: len as u32 };
+        Some((list(tail.uses(uses), uses), list(tail.defs(defs), defs)))
+    }
+}
+
 /// Read access to an instruction's lanes, from its first word.
 ///
 /// Lane numbers are those of the encoding; `half` and `word` are asked for lanes aligned to 2 and 4 only.

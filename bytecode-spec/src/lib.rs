@@ -30,6 +30,7 @@ pub mod builder;
 pub mod encoding;
 pub mod isa;
 pub mod limits;
+pub mod liveness;
 //pub mod manual;
 pub mod module;
 pub mod semantics;

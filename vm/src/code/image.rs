@@ -1,0 +1,210 @@
+//! A function version and its executable image.
+
+use std::cell::UnsafeCell;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use bytecode_spec::isa::{LANES_PER_WORD, Words};
+use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
+
+use super::LoadedModule;
+use crate::frames::HEADER_WORDS;
+
+/// One version of a function as tier 0 runs it.
+#[derive(Debug)]
+pub(crate) struct Version {
+    /// First word of the image.
+    pub(crate) entry: *const u64,
+    /// Words from this frame's registers to those of the next frame, whose header lies between; also what the registers
+    /// need, results of an entry frame included.
+    pub(crate) frame_words: u32,
+    /// Registers that may be read before they are written, as a range that covers them: cleared at entry.
+    pub(crate) clear: Range<u32>,
+    /// Number of parameters.
+    pub(crate) params: u32,
+    /// How often the function was entered, while profiled.
+    pub(crate) calls: AtomicU32,
+    /// With fuel: for each word where a basic block starts, the block's instructions.
+    pub(crate) costs: Box<[u32]>,
+    /// Targets of indirect calls; feedback words hold indices into it.
+    pub(crate) targets: Box<[TargetCounts]>,
+    /// Counts of branch tables, one for each target; feedback words hold the first one's index.
+    pub(crate) table_counts: Box<[AtomicU32]>,
+    pub(crate) func: FuncIndex,
+    /// The module that owns the slot that owns this version.
+    pub(crate) module: *const LoadedModule,
+    /// The code, with feedback that any thread may record: 32-bit halves, relaxed, lost counts allowed.
+    image: Box<[UnsafeCell<u64>]>,
+}
+
+// SAFETY: opcodes and operands are never written after `new`; feedback is only accessed by 32-bit atomics. The module
+// pointer is to the owner, which is `Sync`.
+unsafe impl Sync for Version {}
+// SAFETY: as above; nothing belongs to a thread.
+unsafe impl Send for Version {}
+
+/// What an indirect call has called: up to four functions, and how often others.
+#[derive(Debug, Default)]
+pub(crate) struct TargetCounts {
+    /// Identities of the functions (see [`FuncRecord`](crate::context::FuncRecord): module and index), plus one; 0 for
+    /// a free place.
+    pub(crate) functions: [AtomicU64; 4],
+    pub(crate) counts: [AtomicU32; 4],
+    /// Calls of functions beyond the four: more than none makes the call megamorphic.
+    pub(crate) others: AtomicU32,
+}
+
+impl TargetCounts {
+    /// Counts a call of the function of that identity.
+    pub(crate) fn record(&self, function: u64) {
+        for (place, count) in self.functions.iter().zip(&self.counts) {
+            let known = place.load(Ordering::Relaxed);
+            if known == 0 {
+                place.store(function + 1, Ordering::Relaxed);
+            }
+            if known == function + 1 || known == 0 {
+                return bump(count);
+            }
+        }
+        bump(&self.others);
+    }
+}
+
+/// Adds one, stopping at the top; a concurrent count may be lost.
+#[inline(always)]
+pub(crate) fn bump(count: &AtomicU32) {
+    count.store(count.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+}
+
+impl Version {
+    pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
+        let function = module.module.function(func).expect("defined functions have slots");
+        let ty = module.module.func_type(func);
+        let image: Box<[UnsafeCell<u64>]> = function.code.iter().map(|&w| UnsafeCell::new(w)).collect();
+        let mut version = Version {
+            entry: image.as_ptr().cast(),
+            frame_words: (HEADER_WORDS + function.registers.len().max(ty.results.len()).next_multiple_of(2))
+                as u32,
+            clear: registers_to_clear(function, ty.params.len() as u32),
+            params: ty.params.len() as u32,
+            calls: AtomicU32::new(0),
+            costs: if module.engine.config().fuel { block_costs(function) } else { Box::default() },
+            targets: Box::default(),
+            table_counts: Box::default(),
+            func,
+            module,
+            image,
+        };
+        if module.engine.config().profile {
+            version.prepare_feedback();
+        }
+        version
+    }
+
+    /// Gives every indirect call and branch table its place in the side tables.
+    fn prepare_feedback(&mut self) {
+        let (mut targets, mut tables) = (0, 0);
+        let mut pc = 0;
+        while let Some(word) = self.image.get_mut(pc) {
+            let op = Op::from_code(*word.get_mut() as u16).expect("verified");
+            let words: Vec<u64> = self.image[pc..].iter_mut().take(8).map(|word| *word.get_mut()).collect();
+            let kinds = |kind| op.info().operands.iter().find(move |o| o.kind == kind);
+            if let Some(feedback) = kinds(Kind::Feedback) {
+                let place = self.image[pc + usize::from(feedback.lane) / LANES_PER_WORD].get_mut();
+                if op.info().effects.has(Effect::Calls) {
+                    *place = targets;
+                    targets += 1;
+                } else if let Some(list) = kinds(Kind::Targets) {
+                    *place = tables;
+                    tables += u64::from(words.as_slice().half(list.lane.into()));
+                }
+            }
+            pc += self.length_at(pc);
+        }
+        self.targets = (0..targets).map(|_| TargetCounts::default()).collect();
+        self.table_counts = (0..tables).map(|_| AtomicU32::new(0)).collect();
+    }
+
+    fn length_at(&self, pc: usize) -> usize {
+        let code = &self.function().code[pc..];
+        Op::from_code(code.lane(0)).and_then(|op| op.info().length(code)).expect("verified")
+    }
+
+    /// The function in its module.
+    pub(crate) fn function(&self) -> &Function {
+        self.loaded().module.function(self.func).expect("defined functions have slots")
+    }
+
+    /// The module that the function belongs to.
+    pub(crate) fn loaded(&self) -> &LoadedModule {
+        // SAFETY: the module owns the slot that owns this version, so it outlives `self`.
+        unsafe { &*self.module }
+    }
+
+    /// The instruction that `address` is in, or behind which it lies when `after` (a return pc).
+    pub(crate) fn pc_of(&self, address: *const u64, after: bool) -> Pc {
+        let word = (address.addr() - self.entry.addr()) / size_of::<u64>() - usize::from(after);
+        let (mut pc, mut next) = (0, 0);
+        while next <= word {
+            pc = next;
+            next += self.length_at(pc);
+        }
+        Pc(pc as u32)
+    }
+
+    /// The two 32-bit counts in the feedback word at `word` of the image.
+    pub(crate) fn counts(&self, word: usize) -> [u32; 2] {
+        let place = self.image[word].get().cast::<AtomicU32>();
+        // SAFETY: a feedback word is only accessed as two atomic halves, by all.
+        [0, 1].map(|half| unsafe { (*place.add(half)).load(Ordering::Relaxed) })
+    }
+}
+
+/// The registers behind the parameters that must be cleared: those read before written, and references, which whoever
+/// walks a frame may look at.
+fn registers_to_clear(function: &Function, params: u32) -> Range<u32> {
+    let live = liveness::live_at_entry(function);
+    let mut clear = (params..function.registers.len() as u32).filter(|&i| {
+        let reg = bytecode_spec::Reg(i as u16);
+        function.registers[i as usize].is_ref() || live.as_ref().is_none_or(|live| live.contains(reg))
+    });
+    match (clear.next(), clear.next_back()) {
+        (Some(first), last) => first..last.unwrap_or(first) + 1,
+        (None, _) => 0..0,
+    }
+}
+
+/// For each word where a basic block starts, how many instructions the block has.
+fn block_costs(function: &Function) -> Box<[u32]> {
+    let code = function.code.as_slice();
+    let mut costs = vec![0; code.len()].into_boxed_slice();
+    let mut leaders = vec![false; code.len() + 1];
+    leaders[0] = true;
+    each_instruction(code, |pc, op, next| {
+        let mut ends_block = op.info().effects.has(Effect::Ends) || op.info().effects.has(Effect::Calls);
+        liveness::for_each_target(op, &code[pc..], |displacement| {
+            leaders[(pc as i64 + i64::from(displacement)) as usize] = true;
+            ends_block = true;
+        });
+        leaders[next] |= ends_block;
+    });
+    let mut leader = 0;
+    each_instruction(code, |pc, _, _| {
+        if leaders[pc] {
+            leader = pc;
+        }
+        costs[leader] += 1;
+    });
+    costs
+}
+
+/// Calls `visit` with each instruction's pc, opcode and the pc behind it.
+pub(crate) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, usize)) {
+    let mut pc = 0;
+    while pc < code.len() {
+        let op = Op::from_code(code[pc..].lane(0)).expect("verified");
+        let next = pc + op.info().length(&code[pc..]).expect("verified");
+        visit(pc, op, next);
+        pc = next;
+    }
+}

@@ -1,0 +1,90 @@
+//! Loaded modules, function slots and versions.
+//!
+//! A [`CodeSlot`] is all that callers know of a function; it leads to the [`Version`] that runs. A version's executable
+//! image is made when the function is first called: a copy of its verified code, in which tier 0 records feedback.
+
+mod image;
+
+pub(crate) use image::{Version, bump, each_instruction};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use bytecode_spec::{FuncIndex, VerifiedModule};
+
+use crate::engine::Engine;
+
+/// What an engine knows of a module: shared by all its instances in all threads.
+#[derive(Debug)]
+pub(crate) struct LoadedModule {
+    pub(crate) engine: Engine,
+    pub(crate) module: VerifiedModule,
+    /// One for every defined function.
+    pub(crate) slots: Box<[CodeSlot]>,
+    /// Engine-wide signature of each type.
+    pub(crate) signatures: Box<[u32]>,
+}
+
+impl LoadedModule {
+    pub(crate) fn new(engine: &Engine, module: VerifiedModule) -> Arc<LoadedModule> {
+        let signatures = module.types.iter().map(|def| engine.signature(&def.ty)).collect();
+        let slots = module.functions.iter().map(|_| CodeSlot::default()).collect();
+        Arc::new(LoadedModule { engine: engine.clone(), module, slots, signatures })
+    }
+
+    /// The version of a defined function, made if it is called for the first time.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn version(&self, func: FuncIndex) -> &Version {
+        let slot = &self.slots[func.index() - self.module.spaces().imported_funcs as usize];
+        slot.get_or_make(|| Version::new(self, func))
+    }
+
+    /// The version of a defined function, if it has ever been called.
+    pub(crate) fn existing_version(&self, func: FuncIndex) -> Option<&Version> {
+        self.slots[func.index() - self.module.spaces().imported_funcs as usize].get()
+    }
+}
+
+/// The one place that leads to a function's code. Shared by all threads and instances of a module.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct CodeSlot {
+    /// Null until the function is first called. Owned: made by `Box::into_raw`, freed when the slot is dropped.
+    pub(crate) version: AtomicPtr<Version>,
+}
+
+impl CodeSlot {
+    fn get(&self) -> Option<&Version> {
+        // SAFETY: null, or a version that lives as long as the slot.
+        unsafe { self.version.load(Ordering::Acquire).as_ref() }
+    }
+
+    fn get_or_make(&self, make: impl FnOnce() -> Version) -> &Version {
+        if let Some(version) = self.get() {
+            return version;
+        }
+        let made = Box::into_raw(Box::new(make()));
+        match self.version.compare_exchange(std::ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: just made, and now owned by the slot.
+            Ok(_) => unsafe { &*made },
+            Err(other) => {
+                // SAFETY: another thread was first: `made` is still ours alone, `other` lives as long as the slot.
+                unsafe {
+                    drop(Box::from_raw(made));
+                    &*other
+                }
+            }
+        }
+    }
+}
+
+impl Drop for CodeSlot {
+    fn drop(&mut self) {
+        let version = *self.version.get_mut();
+        if !version.is_null() {
+            // SAFETY: made by `Box::into_raw` in `get_or_make`, and nobody runs code of a module being dropped.
+            drop(unsafe { Box::from_raw(version) });
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The engine: configuration and what all modules and stores share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ahash::AHashMap;
+use bytecode_spec::FuncType;
+
+use crate::config::Config;
+
+/// Configuration, signatures and code shared by modules and stores, in all threads. Cloning gives another handle.
+///
+/// ```
+/// let engine = strata::Engine::default();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Engine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    /// Numbers of the function types in use, so that an indirect call compares one word.
+    signatures: Mutex<AHashMap<FuncType, u32>>,
+}
+
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new(Config::new())
+    }
+}
+
+impl Engine {
+    /// An engine of this configuration.
+    pub fn new(config: Config) -> Engine {
+        Engine(Arc::new(Shared { config, signatures: Mutex::default() }))
+    }
+
+    /// How the engine was configured.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Whether both are handles to one engine.
+    pub(crate) fn same(&self, other: &Engine) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The engine-wide number of a function type.
+    pub(crate) fn signature(&self, ty: &FuncType) -> u32 {
+        let mut signatures = self.0.signatures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = signatures.get(ty) {
+            return number;
+        }
+        let number = signatures.len() as u32;
+        signatures.insert(ty.clone(), number);
+        number
+    }
+}

@@ -1,0 +1,719 @@
+//! The portable interpreter: a loop around a match whose arms are expanded from the opcode table.
+//!
+//! It runs on the frames that all tiers share and reaches everything through the instance context. It is the reference
+//! for the other tiers: the meaning of numeric rows comes from [`semantics`], that of others from [`helpers`] or from
+//! the arms here. It never uses the native stack for calls between functions of modules; only a host function that calls
+//! back in nests another run.
+//!
+//! Invariant: `fp`, `pc` and `instance` always are those of the innermost frame, `base` and `len` those of its memory.
+//! Whatever may change a memory's size or the frame's instance is followed by a reload.
+
+mod helpers;
+mod host_call;
+mod slot;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytecode_spec::isa::{self, Words};
+use bytecode_spec::{Op, TrapCause, for_each_shape, semantics};
+
+pub(crate) use host_call::call_host_directly;
+use slot::Outcome;
+pub(crate) use slot::Slot;
+
+use crate::code::{Version, bump};
+use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
+use crate::error::Error;
+use crate::frames::Frame;
+
+/// Why a run stopped before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A trap at the current instruction.
+    Trap(TrapCause),
+    /// A host function failed.
+    Host(Box<Error>),
+}
+
+impl From<TrapCause> for Stop {
+    fn from(cause: TrapCause) -> Stop {
+        Stop::Trap(cause)
+    }
+}
+
+/// A stop, and where it was.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) stop: Stop,
+    pub(crate) frame: Frame,
+    pub(crate) pc: *const u64,
+}
+
+/// An instruction in an image.
+#[derive(Clone, Copy)]
+struct Code(*const u64);
+
+impl Words for Code {
+    #[inline(always)]
+    fn lane(self, lane: usize) -> u16 {
+        // SAFETY: made of an instruction in a verified function's image; `read` asks for its own lanes only.
+        unsafe { *self.0.cast::<u16>().add(lane) }
+    }
+
+    #[inline(always)]
+    fn half(self, lane: usize) -> u32 {
+        // SAFETY: as for `lane`; the lane is aligned to 2.
+        unsafe { *self.0.cast::<u16>().add(lane).cast::<u32>() }
+    }
+
+    #[inline(always)]
+    fn word(self, lane: usize) -> u64 {
+        // SAFETY: as for `lane`; the lane is aligned to 4.
+        unsafe { *self.0.cast::<u16>().add(lane).cast::<u64>() }
+    }
+}
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("images are read by 16-bit loads of little-endian words");
+
+/// `N` bytes of memory at `address`, or `None` out of bounds.
+///
+/// # Safety
+///
+/// `len` bytes at `base` are readable.
+#[inline(always)]
+unsafe fn read_memory<const N: usize>(base: *const u8, len: usize, address: u64) -> Option<[u8; N]> {
+    // `address` is below 2^33, so this does not overflow.
+    // SAFETY: `N` bytes at `address` lie within the memory, as just tested.
+    (address + N as u64 <= len as u64).then(|| unsafe { *base.add(address as usize).cast::<[u8; N]>() })
+}
+
+/// Writes `bytes` at `address`; `None` out of bounds.
+///
+/// # Safety
+///
+/// `len` bytes at `base` are writable.
+#[inline(always)]
+unsafe fn write_memory<const N: usize>(
+    base: *mut u8,
+    len: usize,
+    address: u64,
+    bytes: [u8; N],
+) -> Option<()> {
+    // SAFETY: as for `read_memory`.
+    (address + N as u64 <= len as u64)
+        .then(|| unsafe { *base.add(address as usize).cast::<[u8; N]>() = bytes })
+}
+
+/// Runs from the start of the function in `frame`, an entry frame, to its return: results are then in its first
+/// registers.
+///
+/// `PROFILE` records calls, branches and targets; `FUEL` charges for basic blocks.
+///
+/// # Safety
+///
+/// The frame's header is written, its registers hold arguments of the function's type and zeros, and it ends below the
+/// stack's limit. The instance and its store are this thread's to use, and no reference to what they own is alive.
+pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) -> Result<(), Stopped> {
+    // SAFETY, for the whole function: the verifier bounded every register by the function's registers, for which every
+    // frame has room; every branch by the code; every index by the module's parts, which the instance has as many of;
+    // and gave lists the lengths of the signatures. Contexts and records live as long as the store.
+    unsafe {
+        let mut fp = frame.0;
+        let mut instance = frame.instance();
+        let entry_version = frame.version();
+        let mut pc;
+        let store: *const StoreContext = (*instance).store;
+        let (mut base, mut len) = memory_of(instance);
+
+        // Registers.
+        macro_rules! get {
+            ($reg:expr) => {
+                Slot::from_slot(*fp.add($reg.index()))
+            };
+        }
+        macro_rules! raw {
+            ($reg:expr) => {
+                *fp.add($reg.index())
+            };
+        }
+        macro_rules! set {
+            ($reg:expr, $value:expr) => {
+                *fp.add($reg.index()) = Slot::into_slot($value)
+            };
+        }
+
+        let stop: Stop = 'run: {
+            macro_rules! trap {
+                ($cause:ident) => {
+                    break 'run Stop::Trap(TrapCause::$cause)
+                };
+            }
+            macro_rules! attempt {
+                ($result:expr) => {
+                    match $result {
+                        Ok(value) => value,
+                        Err(stop) => break 'run Stop::from(stop),
+                    }
+                };
+            }
+            // A basic block starts at `pc`.
+            macro_rules! leader {
+                () => {
+                    if FUEL {
+                        attempt!(charge(store, Frame(fp), pc));
+                    }
+                };
+            }
+            macro_rules! poll {
+                () => {
+                    if (*store).poll.load(Ordering::Relaxed) != 0 {
+                        attempt!(safepoint(store));
+                    }
+                };
+            }
+            macro_rules! count {
+                ($feedback:expr, $half:literal) => {
+                    if PROFILE {
+                        bump(&*pc.cast::<u16>().add($feedback as usize).cast::<AtomicU32>().add($half));
+                    }
+                };
+            }
+            macro_rules! jump {
+                ($target:expr) => {{
+                    let target: i32 = $target;
+                    pc = pc.offset(target as isize);
+                    if target <= 0 {
+                        poll!();
+                    }
+                    leader!();
+                }};
+            }
+            macro_rules! branch {
+                ($taken:expr, $operands:ident, $length:ident) => {
+                    if $taken {
+                        count!($operands.feedback, 0);
+                        jump!($operands.target);
+                    } else {
+                        count!($operands.feedback, 1);
+                        pc = pc.add($length);
+                        leader!();
+                    }
+                };
+            }
+            macro_rules! reload {
+                () => {
+                    (base, len) = memory_of(instance)
+                };
+            }
+            macro_rules! switch_to {
+                ($instance:expr) => {
+                    let next = $instance;
+                    if next != instance {
+                        instance = next;
+                        reload!();
+                    }
+                };
+            }
+            // Goes on at the start of a function whose frame is now at `fp`.
+            macro_rules! start {
+                ($version:ident) => {
+                    pc = (*$version).entry;
+                    if PROFILE {
+                        bump(&(*$version).calls);
+                    }
+                    poll!();
+                    leader!();
+                };
+            }
+            macro_rules! enter {
+                ($version:expr, $instance:expr, $args:expr, $length:expr) => {{
+                    let version: *const Version = $version;
+                    let callee = Frame(fp.add((*Frame(fp).version()).frame_words as usize));
+                    if callee.0.add((*version).frame_words as usize) > (*store).stack_limit.get() {
+                        trap!(StackOverflow);
+                    }
+                    for i in 0..$args.len {
+                        *callee.0.add(i as usize) = raw!($args.reg(Code(pc), i));
+                    }
+                    for i in (*version).clear.start..(*version).clear.end {
+                        *callee.0.add(i as usize) = 0;
+                    }
+                    callee.set_link(Frame(fp), pc.add($length));
+                    switch_to!($instance);
+                    callee.set_code(version, instance);
+                    fp = callee.0;
+                    start!(version);
+                }};
+            }
+            // The frame of this function becomes that of the next. Arguments go through free stack, since they may be
+            // registers that other arguments replace.
+            macro_rules! replace {
+                ($version:expr, $instance:expr, $args:expr) => {{
+                    let version: *const Version = $version;
+                    let spare = fp.add((*Frame(fp).version()).frame_words as usize);
+                    if fp.add((*version).frame_words as usize) > (*store).stack_limit.get() {
+                        trap!(StackOverflow);
+                    }
+                    for i in 0..$args.len {
+                        *spare.add(i as usize) = raw!($args.reg(Code(pc), i));
+                    }
+                    std::ptr::copy(spare, fp, $args.len as usize);
+                    for i in (*version).clear.start..(*version).clear.end {
+                        *fp.add(i as usize) = 0;
+                    }
+                    switch_to!($instance);
+                    Frame(fp).set_code(version, instance);
+                    start!(version);
+                }};
+            }
+            macro_rules! call_record {
+                ($record:expr, $operands:ident, $length:ident) => {{
+                    let record: *const FuncRecord = $record;
+                    if (*record).slot.is_null() {
+                        attempt!(host_call::call_host(
+                            record,
+                            Frame(fp),
+                            pc,
+                            $operands.args,
+                            $operands.results
+                        ));
+                        reload!();
+                        pc = pc.add($length);
+                        leader!();
+                    } else {
+                        enter!(version_of(record), (*record).instance, $operands.args, $length);
+                    }
+                }};
+            }
+            macro_rules! tail_call_record {
+                ($record:expr, $operands:ident) => {{
+                    let record: *const FuncRecord = $record;
+                    if (*record).slot.is_null() {
+                        let values =
+                            attempt!(host_call::tail_call_host(record, Frame(fp), pc, $operands.args));
+                        give_back!(values.len() as u32, |i| values[i as usize]);
+                    } else {
+                        replace!(version_of(record), (*record).instance, $operands.args);
+                    }
+                }};
+            }
+            // Returns `count` values to the caller, whose result registers are the lanes just before the return pc.
+            macro_rules! give_back {
+                ($count:expr, $value:expr) => {{
+                    let (count, value): (u32, _) = ($count, $value);
+                    let return_pc = Frame(fp).return_pc();
+                    if return_pc.is_null() {
+                        let spare = fp.add((*Frame(fp).version()).frame_words as usize);
+                        (0..count).for_each(|i| *spare.add(i as usize) = value(i));
+                        std::ptr::copy(spare, fp, count as usize);
+                        return Ok(());
+                    }
+                    let caller = Frame(fp).caller();
+                    let registers = return_pc.cast::<u16>().sub(count as usize);
+                    for i in 0..count {
+                        *caller.0.add(usize::from(*registers.add(i as usize))) = value(i);
+                    }
+                    fp = caller.0;
+                    pc = return_pc;
+                    switch_to!(caller.instance());
+                    leader!();
+                }};
+            }
+
+            // One macro a shape: the arm of any row of it.
+            macro_rules! Nop {
+                ($meaning:ident) => {{
+                    let (isa::Nop {}, length) = isa::Nop::read(Code(pc));
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Trap {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::Trap::read(Code(pc));
+                    break 'run Stop::Trap(TrapCause::from_code(i.cause).expect("verified"));
+                }};
+            }
+            macro_rules! Move {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Move::read(Code(pc));
+                    raw!(i.dst) = raw!(i.src);
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Const {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Const::read(Code(pc));
+                    raw!(i.dst) = i.value;
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Unary {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Unary::read(Code(pc));
+                    set!(i.dst, attempt!(semantics::$meaning(get!(i.a)).outcome()));
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Binary {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Binary::read(Code(pc));
+                    set!(i.dst, attempt!(semantics::$meaning(get!(i.a), get!(i.b)).outcome()));
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! BinaryImm {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::BinaryImm::read(Code(pc));
+                    let value = semantics::$meaning(get!(i.a), Slot::from_slot(i.b));
+                    set!(i.dst, attempt!(value.outcome()));
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Select {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Select::read(Code(pc));
+                    let (a, b) = (raw!(i.a), raw!(i.b));
+                    raw!(i.dst) = if raw!(i.cond) != 0 { a } else { b };
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Jump {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::Jump::read(Code(pc));
+                    count!(i.feedback, 0);
+                    jump!(i.target);
+                }};
+            }
+            macro_rules! BranchUnary {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::BranchUnary::read(Code(pc));
+                    branch!(semantics::$meaning(get!(i.a)), i, length);
+                }};
+            }
+            macro_rules! Branch {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Branch::read(Code(pc));
+                    branch!(semantics::$meaning(get!(i.a), get!(i.b)), i, length);
+                }};
+            }
+            macro_rules! BranchImm {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::BranchImm::read(Code(pc));
+                    branch!(semantics::$meaning(get!(i.a), i.b.into()), i, length);
+                }};
+            }
+            macro_rules! BranchTable {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::BranchTable::read(Code(pc));
+                    let index: i32 = get!(i.index);
+                    let index = (index as u32).min(i.targets.len - 1);
+                    if PROFILE {
+                        let first = Code(pc).word(i.feedback as usize) as usize;
+                        bump(&(*Frame(fp).version()).table_counts[first + index as usize]);
+                    }
+                    jump!(i.targets.target(Code(pc), index));
+                }};
+            }
+            macro_rules! load {
+                ($shape:ident, $meaning:ident, |$i:ident| $address:expr) => {{
+                    let ($i, length) = isa::$shape::read(Code(pc));
+                    let Some(bytes) = read_memory(base, len, $address) else { trap!(MemoryOutOfBounds) };
+                    set!($i.dst, semantics::$meaning(bytes));
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! store {
+                ($shape:ident, $meaning:ident, |$i:ident| $address:expr) => {{
+                    let ($i, length) = isa::$shape::read(Code(pc));
+                    let bytes = semantics::$meaning(get!($i.value));
+                    let Some(()) = write_memory(base, len, $address, bytes) else { trap!(MemoryOutOfBounds) };
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Load {
+                ($meaning:ident) => {
+                    load!(Load, $meaning, |i| semantics::effective_address(get!(i.addr), i.offset))
+                };
+            }
+            macro_rules! Store {
+                ($meaning:ident) => {
+                    store!(Store, $meaning, |i| semantics::effective_address(get!(i.addr), i.offset))
+                };
+            }
+            macro_rules! indexed {
+                ($i:ident) => {
+                    semantics::indexed_address(get!($i.base), get!($i.index), $i.shift.into(), $i.offset)
+                };
+            }
+            macro_rules! LoadIndexed {
+                ($meaning:ident) => {
+                    load!(LoadIndexed, $meaning, |i| indexed!(i))
+                };
+            }
+            macro_rules! StoreIndexed {
+                ($meaning:ident) => {
+                    store!(StoreIndexed, $meaning, |i| indexed!(i))
+                };
+            }
+            macro_rules! MemorySize {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::MemorySize::read(Code(pc));
+                    set!(i.dst, (*(*instance).memory).pages() as i32);
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! MemoryGrow {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::MemoryGrow::read(Code(pc));
+                    let delta: i32 = get!(i.delta);
+                    let old = (*(*instance).memory).grow(delta as u32);
+                    set!(i.dst, old.map_or(-1, |pages| pages as i32));
+                    reload!();
+                    pc = pc.add(length);
+                }};
+            }
+            // Shapes whose only row is a helper's work.
+            macro_rules! by_helper {
+                ($shape:ident, $meaning:ident) => {{
+                    let (i, length) = isa::$shape::read(Code(pc));
+                    attempt!(helpers::$meaning(&*instance, fp, i));
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! MemoryFill {
+                ($meaning:ident) => {
+                    by_helper!(MemoryFill, $meaning)
+                };
+            }
+            macro_rules! MemoryCopy {
+                ($meaning:ident) => {
+                    by_helper!(MemoryCopy, $meaning)
+                };
+            }
+            macro_rules! MemoryInit {
+                ($meaning:ident) => {
+                    by_helper!(MemoryInit, $meaning)
+                };
+            }
+            macro_rules! DataDrop {
+                ($meaning:ident) => {
+                    by_helper!(DataDrop, $meaning)
+                };
+            }
+            macro_rules! TableGet {
+                ($meaning:ident) => {
+                    by_helper!(TableGet, $meaning)
+                };
+            }
+            macro_rules! TableSet {
+                ($meaning:ident) => {
+                    by_helper!(TableSet, $meaning)
+                };
+            }
+            macro_rules! TableSize {
+                ($meaning:ident) => {
+                    by_helper!(TableSize, $meaning)
+                };
+            }
+            macro_rules! TableGrow {
+                ($meaning:ident) => {
+                    by_helper!(TableGrow, $meaning)
+                };
+            }
+            macro_rules! TableFill {
+                ($meaning:ident) => {
+                    by_helper!(TableFill, $meaning)
+                };
+            }
+            macro_rules! TableCopy {
+                ($meaning:ident) => {
+                    by_helper!(TableCopy, $meaning)
+                };
+            }
+            macro_rules! TableInit {
+                ($meaning:ident) => {
+                    by_helper!(TableInit, $meaning)
+                };
+            }
+            macro_rules! ElemDrop {
+                ($meaning:ident) => {
+                    by_helper!(ElemDrop, $meaning)
+                };
+            }
+            macro_rules! RefNull {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::RefNull::read(Code(pc));
+                    raw!(i.dst) = 0;
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! RefIsNull {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::RefIsNull::read(Code(pc));
+                    set!(i.dst, raw!(i.a) == 0);
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! RefFunc {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::RefFunc::read(Code(pc));
+                    raw!(i.dst) = *(*instance).records.add(i.func.index()) as u64;
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! GlobalGet {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::GlobalGet::read(Code(pc));
+                    raw!(i.dst) = *(**(*instance).globals.add(i.global.index())).get();
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! GlobalSet {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::GlobalSet::read(Code(pc));
+                    *(**(*instance).globals.add(i.global.index())).get() = raw!(i.value);
+                    pc = pc.add(length);
+                }};
+            }
+            macro_rules! Call {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::Call::read(Code(pc));
+                    enter!(defined_version(instance, i.func), instance, i.args, length);
+                }};
+            }
+            macro_rules! CallImport {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::CallImport::read(Code(pc));
+                    call_record!(*(*instance).records.add(i.func.index()), i, length);
+                }};
+            }
+            macro_rules! indirect {
+                ($i:ident) => {{
+                    let index: i32 = get!($i.index);
+                    let record =
+                        attempt!(helpers::indirect_callee(&*instance, $i.table, index as u32, $i.ty));
+                    if PROFILE {
+                        let counts = Code(pc).word($i.feedback as usize) as usize;
+                        (*Frame(fp).version()).targets[counts].record((*record).identity());
+                    }
+                    record
+                }};
+            }
+            macro_rules! CallIndirect {
+                ($meaning:ident) => {{
+                    let (i, length) = isa::CallIndirect::read(Code(pc));
+                    call_record!(indirect!(i), i, length);
+                }};
+            }
+            macro_rules! TailCall {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::TailCall::read(Code(pc));
+                    replace!(defined_version(instance, i.func), instance, i.args);
+                }};
+            }
+            macro_rules! TailCallImport {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::TailCallImport::read(Code(pc));
+                    tail_call_record!(*(*instance).records.add(i.func.index()), i);
+                }};
+            }
+            macro_rules! TailCallIndirect {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::TailCallIndirect::read(Code(pc));
+                    tail_call_record!(indirect!(i), i);
+                }};
+            }
+            macro_rules! Ret {
+                ($meaning:ident) => {{
+                    let (i, _) = isa::Ret::read(Code(pc));
+                    let (from, code) = (fp, Code(pc));
+                    give_back!(i.values.len, |n| *from.add(i.values.reg(code, n).index()));
+                }};
+            }
+
+            macro_rules! run_table {
+                ($(
+                    $(#[doc = $shape_doc:literal])*
+                    $shape:ident($shape_op:ident) $visit:ident { $($field:ident: $kind:ident),* } $syntax:literal {
+                        $(
+                            $(#[doc = $doc:literal])*
+                            $code:literal $op:ident $mnemonic:literal
+                            ($($input:ident),*) -> ($($output:ident),*) [$($effect:ident)*] = $meaning:ident;
+                        )*
+                    }
+                )*) => {
+                    loop {
+                        // SAFETY: the verifier accepts nothing but opcodes of the table.
+                        match *pc.cast::<Op>() { $($(
+                            Op::$op => $shape!($meaning),
+                        )*)* }
+                    }
+                };
+            }
+
+            start!(entry_version);
+            for_each_shape!(run_table)
+        };
+        Err(Stopped { stop, frame: Frame(fp), pc })
+    }
+}
+
+/// Where the instance's memory is, and its length.
+#[inline(always)]
+unsafe fn memory_of(instance: *const InstanceContext) -> (*mut u8, usize) {
+    // SAFETY: contexts lead to a memory record, if only to an empty one.
+    unsafe { ((*(*instance).memory).base.get(), (*(*instance).memory).len.get()) }
+}
+
+/// The version of a function defined in the instance's module.
+#[inline(always)]
+unsafe fn defined_version(
+    instance: *const InstanceContext,
+    func: bytecode_spec::FuncIndex,
+) -> *const Version {
+    // SAFETY: the verifier accepts defined functions only; there is a slot for each.
+    unsafe {
+        let slot = (*instance).slots.add(func.index() - (*instance).imported_funcs as usize);
+        let version = (*slot).version.load(Ordering::Acquire);
+        if version.is_null() { (*(*instance).module).version(func) } else { version }
+    }
+}
+
+/// The version of the function that a record of an instance's function names.
+#[inline(always)]
+pub(crate) unsafe fn version_of(record: *const FuncRecord) -> *const Version {
+    // SAFETY: the caller has seen that it is no host function's.
+    unsafe {
+        let version = (*(*record).slot).version.load(Ordering::Acquire);
+        if version.is_null() {
+            let func = bytecode_spec::FuncIndex((*record).index);
+            (*(*(*record).instance).module).version(func)
+        } else {
+            version
+        }
+    }
+}
+
+/// Charges for the basic block that starts at `pc`.
+#[inline(always)]
+unsafe fn charge(store: *const StoreContext, frame: Frame, pc: *const u64) -> Result<(), TrapCause> {
+    // SAFETY: `pc` is a leader in the image of the frame's version.
+    let cost = unsafe {
+        let version = &*frame.version();
+        version.costs[pc.offset_from(version.entry) as usize]
+    };
+    // SAFETY: the store outlives its frames.
+    let fuel = unsafe { &(*store).fuel };
+    fuel.set(fuel.get().checked_sub(cost.into()).ok_or(TrapCause::OutOfFuel)?);
+    Ok(())
+}
+
+/// Something asked for attention.
+#[cold]
+#[inline(never)]
+unsafe fn safepoint(store: *const StoreContext) -> Result<(), TrapCause> {
+    // SAFETY: the store outlives its frames.
+    let reasons = unsafe { (*store).take_poll() };
+    if reasons & POLL_INTERRUPT != 0 { Err(TrapCause::Interrupted) } else { Ok(()) }
+}
