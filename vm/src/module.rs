@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytecode_spec::encoding::{self, MAGIC};
-use bytecode_spec::{ExportKind, FuncType, VerifiedModule, verify};
+use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
 use crate::code::LoadedModule;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::profile::Profile;
+use crate::trap::Tier;
 
 /// A verified program or library, loaded into an engine: immutable, shared by all its instances in all threads. Cloning
 /// gives another handle.
@@ -75,6 +76,28 @@ impl Module {
                 None
             }
         })
+    }
+
+    /// How many of the module's functions have run so far in each tier, in all instances and threads; tiers in which none
+    /// ran are left out.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// # let engine = Engine::default();
+    /// let module = Module::new(&engine, "func @one() export {\n ret\n}\nfunc @other() export {\n ret\n}")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+    /// instance.typed_func::<(), ()>(&store, "one")?.call(&mut store, ())?;
+    /// assert_eq!(module.functions_run(), [(Tier::Portable, 1)]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn functions_run(&self) -> Vec<(Tier, usize)> {
+        let imported = self.0.module.spaces().imported_funcs;
+        let functions = (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex);
+        match functions.filter(|&func| self.0.existing_version(func).is_some()).count() {
+            0 => Vec::new(),
+            portable => vec![(Tier::Portable, portable)],
+        }
     }
 
     /// What tier 0 has recorded so far of the module's functions, in all instances and threads; empty when the engine

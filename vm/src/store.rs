@@ -398,9 +398,7 @@ unsafe fn invoke(
         frame.set_code(version, (*record).instance);
         let params = (*version).params as usize;
         std::ptr::copy_nonoverlapping(slots.as_ptr(), frame.0, params);
-        for i in (*version).clear.clone() {
-            *frame.0.add(i as usize) = 0;
-        }
+        (*version).clear(frame);
         let run = match ((*config).profile, (*config).fuel) {
             (false, false) => interpreter::run::<false, false>,
             (false, true) => interpreter::run::<false, true>,

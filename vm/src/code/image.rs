@@ -8,7 +8,11 @@ use bytecode_spec::isa::{LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use super::LoadedModule;
-use crate::frames::HEADER_WORDS;
+use crate::frames::{Frame, HEADER_WORDS};
+
+/// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
+pub(crate) const BLOCK_START: u16 = 1 << 15;
+const _: () = assert!(Op::ALL.len() < BLOCK_START as usize);
 
 /// One version of a function as tier 0 runs it.
 #[derive(Debug)]
@@ -98,7 +102,25 @@ impl Version {
         if module.engine.config().profile {
             version.prepare_feedback();
         }
+        for (word, &cost) in version.image.iter_mut().zip(&version.costs) {
+            if cost > 0 {
+                *word.get_mut() |= u64::from(BLOCK_START);
+            }
+        }
         version
+    }
+
+    /// Clears the registers of a new frame that must be.
+    ///
+    /// # Safety
+    ///
+    /// The frame has room for the function's registers.
+    #[inline(always)]
+    pub(crate) unsafe fn clear(&self, frame: Frame) {
+        if self.clear.start < self.clear.end {
+            // SAFETY: by contract; the range lies within the registers.
+            unsafe { frame.0.add(self.clear.start as usize).write_bytes(0, self.clear.len()) };
+        }
     }
 
     /// Gives every indirect call and branch table its place in the side tables.

@@ -5,7 +5,7 @@
 
 mod image;
 
-pub(crate) use image::{Version, bump, each_instruction};
+pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};

@@ -21,7 +21,7 @@ pub(crate) use host_call::call_host_directly;
 use slot::Outcome;
 pub(crate) use slot::Slot;
 
-use crate::code::{Version, bump};
+use crate::code::{BLOCK_START, Version, bump};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::error::Error;
 use crate::frames::Frame;
@@ -157,14 +157,6 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     }
                 };
             }
-            // A basic block starts at `pc`.
-            macro_rules! leader {
-                () => {
-                    if FUEL {
-                        attempt!(charge(store, Frame(fp), pc));
-                    }
-                };
-            }
             macro_rules! poll {
                 () => {
                     if (*store).poll.load(Ordering::Relaxed) != 0 {
@@ -186,7 +178,6 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     if target <= 0 {
                         poll!();
                     }
-                    leader!();
                 }};
             }
             macro_rules! branch {
@@ -197,7 +188,6 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     } else {
                         count!($operands.feedback, 1);
                         pc = pc.add($length);
-                        leader!();
                     }
                 };
             }
@@ -223,7 +213,6 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                         bump(&(*$version).calls);
                     }
                     poll!();
-                    leader!();
                 };
             }
             macro_rules! enter {
@@ -233,12 +222,8 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     if callee.0.add((*version).frame_words as usize) > (*store).stack_limit.get() {
                         trap!(StackOverflow);
                     }
-                    for i in 0..$args.len {
-                        *callee.0.add(i as usize) = raw!($args.reg(Code(pc), i));
-                    }
-                    for i in (*version).clear.start..(*version).clear.end {
-                        *callee.0.add(i as usize) = 0;
-                    }
+                    pass($args.len, move |i| raw!($args.reg(Code(pc), i)), move |i| callee.0.add(i as usize));
+                    (*version).clear(callee);
                     callee.set_link(Frame(fp), pc.add($length));
                     switch_to!($instance);
                     callee.set_code(version, instance);
@@ -255,13 +240,9 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     if fp.add((*version).frame_words as usize) > (*store).stack_limit.get() {
                         trap!(StackOverflow);
                     }
-                    for i in 0..$args.len {
-                        *spare.add(i as usize) = raw!($args.reg(Code(pc), i));
-                    }
+                    pass($args.len, move |i| raw!($args.reg(Code(pc), i)), move |i| spare.add(i as usize));
                     std::ptr::copy(spare, fp, $args.len as usize);
-                    for i in (*version).clear.start..(*version).clear.end {
-                        *fp.add(i as usize) = 0;
-                    }
+                    (*version).clear(Frame(fp));
                     switch_to!($instance);
                     Frame(fp).set_code(version, instance);
                     start!(version);
@@ -280,7 +261,6 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                         ));
                         reload!();
                         pc = pc.add($length);
-                        leader!();
                     } else {
                         enter!(version_of(record), (*record).instance, $operands.args, $length);
                     }
@@ -311,13 +291,10 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     }
                     let caller = Frame(fp).caller();
                     let registers = return_pc.cast::<u16>().sub(count as usize);
-                    for i in 0..count {
-                        *caller.0.add(usize::from(*registers.add(i as usize))) = value(i);
-                    }
+                    pass(count, value, move |i| caller.0.add(usize::from(*registers.add(i as usize))));
                     fp = caller.0;
                     pc = return_pc;
                     switch_to!(caller.instance());
-                    leader!();
                 }};
             }
 
@@ -628,7 +605,7 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                 ($meaning:ident) => {{
                     let (i, _) = isa::Ret::read(Code(pc));
                     let (from, code) = (fp, Code(pc));
-                    give_back!(i.values.len, |n| *from.add(i.values.reg(code, n).index()));
+                    give_back!(i.values.len, move |n| *from.add(i.values.reg(code, n).index()));
                 }};
             }
 
@@ -644,8 +621,13 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     }
                 )*) => {
                     loop {
+                        let mut code = *pc.cast::<u16>();
+                        if FUEL && code & BLOCK_START != 0 {
+                            attempt!(charge(store, Frame(fp), pc));
+                            code &= !BLOCK_START;
+                        }
                         // SAFETY: the verifier accepts nothing but opcodes of the table.
-                        match *pc.cast::<Op>() { $($(
+                        match std::mem::transmute::<u16, Op>(code) { $($(
                             Op::$op => $shape!($meaning),
                         )*)* }
                     }
@@ -656,6 +638,34 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
             for_each_shape!(run_table)
         };
         Err(Stopped { stop, frame: Frame(fp), pc })
+    }
+}
+
+/// Writes `count` values to their places: the first two without a loop, which would cost more than they do.
+///
+/// # Safety
+///
+/// The places are writable.
+#[inline(always)]
+unsafe fn pass(count: u32, value: impl Fn(u32) -> u64, place: impl Fn(u32) -> *mut u64) {
+    #[inline(never)]
+    unsafe fn rest(count: u32, value: impl Fn(u32) -> u64, place: impl Fn(u32) -> *mut u64) {
+        for i in 2..count {
+            // SAFETY: by contract.
+            unsafe { *place(i) = value(i) };
+        }
+    }
+    // SAFETY: by contract.
+    unsafe {
+        if count > 0 {
+            *place(0) = value(0);
+            if count > 1 {
+                *place(1) = value(1);
+                if count > 2 {
+                    rest(count, value, place);
+                }
+            }
+        }
     }
 }
 
