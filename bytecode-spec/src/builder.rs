@@ -10,10 +10,10 @@ use thiserror::Error;
 use crate::isa::{self, Effect, Kind, Op, Operand, OperandInfo, TypeRule};
 use crate::limits;
 use crate::module::{Function, LineEntry};
+use crate::trap::TrapCause;
 use crate::types::{
     DataIndex, ElemIndex, FuncIndex, FuncType, GlobalIndex, Pc, Reg, TableIndex, TypeIndex, ValType,
 };
-use crate::trap::TrapCause;
 
 /// A place in a function under construction that branches go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +70,9 @@ args! {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BuildError {
     /// An instruction did not get the operands of its shape.
-    #[error("instruction {index}: {mnemonic} is written `{syntax}`; operand {operand} is missing or of another kind")]
+    #[error(
+        "instruction {index}: {mnemonic} is written `{syntax}`; operand {operand} is missing or of another kind"
+    )]
     Operand {
         /// Which instruction, counted from 0.
         index: usize,

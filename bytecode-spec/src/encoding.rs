@@ -96,8 +96,7 @@ pub fn decode(bytes: &[u8]) -> Result<Module, DecodeError> {
     if magic != MAGIC {
         return Err(DecodeError::Magic);
     }
-    let (&version, body) =
-        rest.split_first_chunk().ok_or(DecodeError::Truncated { offset: bytes.len() })?;
+    let (&version, body) = rest.split_first_chunk().ok_or(DecodeError::Truncated { offset: bytes.len() })?;
     match u32::from_le_bytes(version) {
         VERSION => {}
         found => return Err(DecodeError::Version { found }),
@@ -139,8 +138,7 @@ impl<'de> Flavor<'de> for Reader<'de> {
 
     #[inline]
     fn try_take_n(&mut self, n: usize) -> postcard::Result<&'de [u8]> {
-        let (taken, rest) =
-            self.rest.split_at_checked(n).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+        let (taken, rest) = self.rest.split_at_checked(n).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
         self.rest = rest;
         self.left.set(rest.len());
         Ok(taken)

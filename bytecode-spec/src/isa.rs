@@ -736,10 +736,8 @@ pub fn encode(op: Op, operands: &[Operand], code: &mut Vec<u64>) {
             Operand::Regs(regs) => {
                 put(u16::try_from(regs.len()).expect("list fits").into());
                 let mut tail = Tail { next: lanes.len() };
-                let first = match operand.kind {
-                    Kind::Defs => tail.defs(regs.len()),
-                    _ => tail.uses(regs.len()),
-                };
+                let first =
+                    if operand.kind == Kind::Defs { tail.defs(regs.len()) } else { tail.uses(regs.len()) };
                 lanes.resize(first, 0);
                 lanes.extend(regs.iter().map(|r| r.0));
             }

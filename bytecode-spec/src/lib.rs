@@ -31,7 +31,7 @@ pub mod encoding;
 pub mod isa;
 pub mod limits;
 pub mod liveness;
-//pub mod manual;
+pub mod manual;
 pub mod module;
 pub mod semantics;
 pub mod trap;

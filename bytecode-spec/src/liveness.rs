@@ -131,15 +131,12 @@ fn op_at(words: &[u64]) -> Op {
 /// Calls `visit` with every branch displacement of the instruction, in words from its start.
 pub fn for_each_target(op: Op, words: &[u64], mut visit: impl FnMut(i32)) {
     for operand in op.info().operands {
-        match operand.kind {
-            Kind::Target => visit(words.half(operand.lane.into()) as i32),
-            Kind::Targets => {
-                let first = u32::from(op.info().fixed_lanes).next_multiple_of(2);
-                let list = crate::isa::List { first, len: words.half(operand.lane.into()) };
-                (0..list.len).for_each(|i| visit(list.target(words, i)));
-            }
-            #[expect(clippy::wildcard_enum_match_arm, reason = "only these two go anywhere")]
-            _ => {}
+        if operand.kind == Kind::Target {
+            visit(words.half(operand.lane.into()) as i32);
+        } else if operand.kind == Kind::Targets {
+            let first = u32::from(op.info().fixed_lanes).next_multiple_of(2);
+            let list = crate::isa::List { first, len: words.half(operand.lane.into()) };
+            (0..list.len).for_each(|i| visit(list.target(words, i)));
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, Pc,
-    TableIndex, TableType, TypeIndex, ValType,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, Pc, TableIndex, TableType,
+    TypeIndex, ValType,
 };
 
 /// A program or library, as built, assembled, translated or decoded; not yet verified.

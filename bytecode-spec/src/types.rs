@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// The type of a register, parameter, result or global.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum ValType {
     /// 32-bit integer; the upper half of its slot is zero.
     I32,

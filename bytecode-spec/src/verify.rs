@@ -391,16 +391,7 @@ impl<'a> FunctionVerifier<'a> {
         errors: &'a mut Errors,
     ) -> Self {
         let starts = vec![0; function.code.len().div_ceil(64)];
-        FunctionVerifier {
-            module,
-            spaces,
-            index,
-            function,
-            errors,
-            starts,
-            branches: Vec::new(),
-            pc: Pc(0),
-        }
+        FunctionVerifier { module, spaces, index, function, errors, starts, branches: Vec::new(), pc: Pc(0) }
     }
 
     fn verify(mut self) {
@@ -631,7 +622,7 @@ impl<'a> FunctionVerifier<'a> {
                 }
                 (0..list.len).for_each(|i| self.branch(list.target(words, i)));
                 let end = (list.first + 2 * list.len) as usize;
-                if end % 4 != 0 && words.half(end) != 0 {
+                if !end.is_multiple_of(4) && words.half(end) != 0 {
                     self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic));
                 }
             }
@@ -650,8 +641,7 @@ impl<'a> FunctionVerifier<'a> {
     #[inline(always)]
     fn register(&mut self, info: &OpInfo, operand: &OperandInfo, reg: Reg, together: &mut Together<'a>) {
         let Some(&found) = self.function.registers.get(reg.index()) else {
-            let len = self.function.registers.len();
-            return self.missing(operand, "register", reg.index(), len);
+            return self.no_register(operand.name, reg);
         };
         match operand.rule.and_then(TypeRule::fixed) {
             Some(wanted) if wanted == found => {}
@@ -697,14 +687,15 @@ impl<'a> FunctionVerifier<'a> {
                         self.wrong_type(operand, info, reg, wanted, found);
                     }
                 }
-                None => {
-                    let len = self.function.registers.len();
-                    let index = reg.index();
-                    let message = format!("there is no register {index}, the function has {len}");
-                    self.error(Some(operand), message);
-                }
+                None => self.no_register(operand, reg),
             }
         }
+    }
+
+    #[cold]
+    fn no_register(&mut self, operand: &'static str, reg: Reg) {
+        let len = self.function.registers.len();
+        self.error(Some(operand), format!("there is no register {}, the function has {len}", reg.0));
     }
 
     #[cold]

@@ -157,6 +157,19 @@ pub enum Error {
     Host(HostError),
 }
 
+impl Error {
+    /// The trap that it is, or what to give as the source of one.
+    pub(crate) fn into_trap(self) -> Result<Trap, HostError> {
+        if let Error::Trap(trap) = self {
+            Ok(trap)
+        } else if let Error::Host(error) = self {
+            Err(error)
+        } else {
+            Err(self.into())
+        }
+    }
+}
+
 /// The exports there are, for a message.
 fn near(exports: &[String]) -> String {
     match exports {

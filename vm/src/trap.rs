@@ -117,11 +117,10 @@ impl Trap {
         let backtrace = unsafe { Backtrace::capture(stopped.frame, stopped.pc) };
         let (cause, source) = match stopped.stop {
             Stop::Trap(cause) => (cause, None),
-            Stop::Host(error) => match *error {
+            Stop::Host(error) => match error.into_trap() {
                 // From code that the host had called in turn: its backtrace goes as far out as ours.
-                Error::Trap(trap) => return trap,
-                Error::Host(error) => (TrapCause::HostError, Some(error)),
-                error => (TrapCause::HostError, Some(HostError::from(error))),
+                Ok(trap) => return trap,
+                Err(error) => (TrapCause::HostError, Some(error)),
             },
         };
         Trap(Box::new(Inner { cause, backtrace, source }))

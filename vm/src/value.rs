@@ -55,7 +55,7 @@ impl Val {
             ValType::F64 => Val::F64(0.0),
             ValType::FuncRef => Val::FuncRef(None),
             ValType::ExternRef => Val::ExternRef(None),
-            _ => Val::I32(0),
+            ValType::I32 => Val::I32(0),
         }
     }
 
@@ -77,7 +77,7 @@ impl Val {
             ValType::F64 => Val::F64(Value::from_slot(slot, store)),
             ValType::FuncRef => Val::FuncRef(Value::from_slot(slot, store)),
             ValType::ExternRef => Val::ExternRef(Value::from_slot(slot, store)),
-            _ => Val::I32(Value::from_slot(slot, store)),
+            ValType::I32 => Val::I32(Value::from_slot(slot, store)),
         }
     }
 }
@@ -166,7 +166,7 @@ impl Value for Option<ExternRef> {
     }
 
     fn from_slot(slot: u64, store: &mut StoreOpaque) -> Option<ExternRef> {
-        (slot != 0).then(|| ExternRef { store: store.id, number: slot as u32 })
+        (slot != 0).then_some(ExternRef { store: store.id, number: slot as u32 })
     }
 }
 

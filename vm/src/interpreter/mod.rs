@@ -115,7 +115,7 @@ unsafe fn write_memory<const N: usize>(
 /// The frame's header is written, its registers hold arguments of the function's type and zeros, and it ends below the
 /// stack's limit. The instance and its store are this thread's to use, and no reference to what they own is alive.
 pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) -> Result<(), Stopped> {
-    // SAFETY, for the whole function: the verifier bounded every register by the function's registers, for which every
+    // SAFETY: the verifier bounded every register by the function's registers, for which every
     // frame has room; every branch by the code; every index by the module's parts, which the instance has as many of;
     // and gave lists the lengths of the signatures. Contexts and records live as long as the store.
     unsafe {
