@@ -345,7 +345,10 @@ fn check_const(init: ConstExpr, wanted: ValType, spaces: &IndexSpaces, place: Pl
             match spaces.globals.get(global.index()) {
                 Some(ty) if global.0 < imported && !ty.mutable => ty.content,
                 _ => {
-                    let message = format!("{global} is not an imported, immutable global");
+                    let message = format!(
+                        "a constant may name imported, immutable globals only; global {} is none",
+                        global.0
+                    );
                     return errors.add(place, message);
                 }
             }
@@ -675,8 +678,13 @@ impl<'a> FunctionVerifier<'a> {
             operand
         };
         if list.len as usize != types.len() {
-            let message =
-                format!("{} needs {} {operand} here, found {}", info.mnemonic, types.len(), list.len);
+            let plural = if types.len() == 1 { "" } else { "s" };
+            let message = format!(
+                "{} needs {} register{plural} in `{operand}`, found {}",
+                info.mnemonic,
+                types.len(),
+                list.len
+            );
             return self.error(Some(operand), message);
         }
         for (i, &wanted) in types.iter().enumerate() {

@@ -67,12 +67,12 @@ fn types_of_registers() {
 #[test]
 fn returns_and_calls_fit_their_signatures() {
     let message = body_error(|f| f.emit(Op::Ret, &[Arg::Regs(&[])]));
-    assert_eq!(message, "function @f0, pc 0 (line 7): ret needs 1 values here, found 0");
+    assert_eq!(message, "function @f0, pc 0 (line 7): ret needs 1 register in `values`, found 0");
     let message = body_error(|f| {
         f.emit(Op::Call, &[Arg::Regs(&[N, N]), FuncIndex(0).into(), Arg::Regs(&[N])]);
         ret(f, N);
     });
-    assert_eq!(message, "function @f0, pc 0 (line 7): call needs 1 args here, found 2");
+    assert_eq!(message, "function @f0, pc 0 (line 7): call needs 1 register in `args`, found 2");
     let message = body_error(|f| {
         f.emit(Op::CallImport, &[Arg::Regs(&[N]), FuncIndex(0).into(), Arg::Regs(&[N])]);
         ret(f, N);
@@ -209,7 +209,7 @@ fn declarations() {
             Box::new(|m| m.globals.push(global(ValType::I64, ConstExpr::I32(1)))),
         ),
         (
-            "@g1 is not an imported, immutable global",
+            "a constant may name imported, immutable globals only; global 1 is none",
             Box::new(|m| {
                 m.globals.push(global(ValType::I32, ConstExpr::I32(1)));
                 m.globals.push(global(ValType::I32, ConstExpr::Global(GlobalIndex(1))));

@@ -143,473 +143,492 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
             };
         }
 
-        let stop: Stop = 'run: {
-            macro_rules! trap {
-                ($cause:ident) => {
-                    break 'run Stop::Trap(TrapCause::$cause)
-                };
-            }
-            macro_rules! attempt {
-                ($result:expr) => {
-                    match $result {
-                        Ok(value) => value,
-                        Err(stop) => break 'run Stop::from(stop),
-                    }
-                };
-            }
-            macro_rules! poll {
-                () => {
-                    if (*store).poll.load(Ordering::Relaxed) != 0 {
-                        attempt!(safepoint(store));
-                    }
-                };
-            }
-            macro_rules! count {
-                ($feedback:expr, $half:literal) => {
-                    if PROFILE {
-                        bump(&*pc.cast::<u16>().add($feedback as usize).cast::<AtomicU32>().add($half));
-                    }
-                };
-            }
-            macro_rules! jump {
-                ($target:expr) => {{
-                    let target: i32 = $target;
-                    pc = pc.offset(target as isize);
-                    if target <= 0 {
+        pc = (*entry_version).entry;
+        if PROFILE {
+            bump(&(*entry_version).calls);
+        }
+        loop {
+            // Why to leave the loop: a stop, or `None` when something asks for attention before the instruction at `pc`.
+            let stop: Option<Stop> = 'run: {
+                macro_rules! trap {
+                    ($cause:ident) => {
+                        break 'run Some(Stop::Trap(TrapCause::$cause))
+                    };
+                }
+                macro_rules! attempt {
+                    ($result:expr) => {
+                        match $result {
+                            Ok(value) => value,
+                            Err(stop) => break 'run Some(Stop::from(stop)),
+                        }
+                    };
+                }
+                // A safepoint, before the instruction at `pc` has done anything. A call from here would cost registers in
+                // every arm, so the work is done outside of the loop, and the instruction tried again. Any taken branch polls,
+                // not just a backward one: a test for that would cost more.
+                macro_rules! poll {
+                    () => {
+                        if (*store).poll.load(Ordering::Relaxed) != 0 {
+                            break 'run None;
+                        }
+                    };
+                }
+                macro_rules! count {
+                    ($feedback:expr, $half:literal) => {
+                        if PROFILE {
+                            bump(&*pc.cast::<u16>().add($feedback as usize).cast::<AtomicU32>().add($half));
+                        }
+                    };
+                }
+                macro_rules! jump {
+                    ($target:expr, $count:expr) => {{
+                        let target: i32 = $target;
                         poll!();
-                    }
-                }};
-            }
-            macro_rules! branch {
-                ($taken:expr, $operands:ident, $length:ident) => {
-                    if $taken {
-                        count!($operands.feedback, 0);
-                        jump!($operands.target);
-                    } else {
-                        count!($operands.feedback, 1);
-                        pc = pc.add($length);
-                    }
-                };
-            }
-            macro_rules! reload {
-                () => {
-                    (base, len) = memory_of(instance)
-                };
-            }
-            macro_rules! switch_to {
-                ($instance:expr) => {
-                    let next = $instance;
-                    if next != instance {
-                        instance = next;
-                        reload!();
-                    }
-                };
-            }
-            // Goes on at the start of a function whose frame is now at `fp`.
-            macro_rules! start {
-                ($version:ident) => {
-                    pc = (*$version).entry;
-                    if PROFILE {
-                        bump(&(*$version).calls);
-                    }
-                    poll!();
-                };
-            }
-            macro_rules! enter {
-                ($version:expr, $instance:expr, $args:expr, $length:expr) => {{
-                    let version: *const Version = $version;
-                    let callee = Frame(fp.add((*Frame(fp).version()).frame_words as usize));
-                    if callee.0.add((*version).frame_words as usize) > (*store).stack_limit.get() {
-                        trap!(StackOverflow);
-                    }
-                    pass($args.len, move |i| raw!($args.reg(Code(pc), i)), move |i| callee.0.add(i as usize));
-                    (*version).clear(callee);
-                    callee.set_link(Frame(fp), pc.add($length));
-                    switch_to!($instance);
-                    callee.set_code(version, instance);
-                    fp = callee.0;
-                    start!(version);
-                }};
-            }
-            // The frame of this function becomes that of the next. Arguments go through free stack, since they may be
-            // registers that other arguments replace.
-            macro_rules! replace {
-                ($version:expr, $instance:expr, $args:expr) => {{
-                    let version: *const Version = $version;
-                    let spare = fp.add((*Frame(fp).version()).frame_words as usize);
-                    if fp.add((*version).frame_words as usize) > (*store).stack_limit.get() {
-                        trap!(StackOverflow);
-                    }
-                    pass($args.len, move |i| raw!($args.reg(Code(pc), i)), move |i| spare.add(i as usize));
-                    std::ptr::copy(spare, fp, $args.len as usize);
-                    (*version).clear(Frame(fp));
-                    switch_to!($instance);
-                    Frame(fp).set_code(version, instance);
-                    start!(version);
-                }};
-            }
-            macro_rules! call_record {
-                ($record:expr, $operands:ident, $length:ident) => {{
-                    let record: *const FuncRecord = $record;
-                    if (*record).slot.is_null() {
-                        attempt!(host_call::call_host(
-                            record,
-                            Frame(fp),
-                            pc,
-                            $operands.args,
-                            $operands.results
-                        ));
-                        reload!();
-                        pc = pc.add($length);
-                    } else {
-                        enter!(version_of(record), (*record).instance, $operands.args, $length);
-                    }
-                }};
-            }
-            macro_rules! tail_call_record {
-                ($record:expr, $operands:ident) => {{
-                    let record: *const FuncRecord = $record;
-                    if (*record).slot.is_null() {
-                        let values =
-                            attempt!(host_call::tail_call_host(record, Frame(fp), pc, $operands.args));
-                        give_back!(values.len() as u32, |i| values[i as usize]);
-                    } else {
-                        replace!(version_of(record), (*record).instance, $operands.args);
-                    }
-                }};
-            }
-            // Returns `count` values to the caller, whose result registers are the lanes just before the return pc.
-            macro_rules! give_back {
-                ($count:expr, $value:expr) => {{
-                    let (count, value): (u32, _) = ($count, $value);
-                    let return_pc = Frame(fp).return_pc();
-                    if return_pc.is_null() {
+                        $count;
+                        pc = pc.offset(target as isize);
+                    }};
+                }
+                macro_rules! branch {
+                    ($taken:expr, $operands:ident, $length:ident) => {
+                        if $taken {
+                            jump!($operands.target, count!($operands.feedback, 0));
+                        } else {
+                            count!($operands.feedback, 1);
+                            pc = pc.add($length);
+                        }
+                    };
+                }
+                macro_rules! reload {
+                    () => {
+                        (base, len) = memory_of(instance)
+                    };
+                }
+                macro_rules! switch_to {
+                    ($instance:expr) => {
+                        let next = $instance;
+                        if next != instance {
+                            instance = next;
+                            reload!();
+                        }
+                    };
+                }
+                // Goes on at the start of a function whose frame is now at `fp`.
+                macro_rules! start {
+                    ($version:ident) => {
+                        pc = (*$version).entry;
+                        if PROFILE {
+                            bump(&(*$version).calls);
+                        }
+                    };
+                }
+                macro_rules! enter {
+                    ($version:expr, $instance:expr, $args:expr, $length:expr) => {{
+                        let version: *const Version = $version;
+                        let callee = Frame(fp.add((*Frame(fp).version()).frame_words as usize));
+                        if callee.0.add((*version).frame_words as usize) > (*store).stack_limit.get() {
+                            trap!(StackOverflow);
+                        }
+                        poll!();
+                        pass(
+                            $args.len,
+                            move |i| raw!($args.reg(Code(pc), i)),
+                            move |i| callee.0.add(i as usize),
+                        );
+                        (*version).clear(callee);
+                        callee.set_link(Frame(fp), pc.add($length));
+                        switch_to!($instance);
+                        callee.set_code(version, instance);
+                        fp = callee.0;
+                        start!(version);
+                    }};
+                }
+                // The frame of this function becomes that of the next. Arguments go through free stack, since they may be
+                // registers that other arguments replace.
+                macro_rules! replace {
+                    ($version:expr, $instance:expr, $args:expr) => {{
+                        let version: *const Version = $version;
                         let spare = fp.add((*Frame(fp).version()).frame_words as usize);
-                        (0..count).for_each(|i| *spare.add(i as usize) = value(i));
-                        std::ptr::copy(spare, fp, count as usize);
-                        return Ok(());
-                    }
-                    let caller = Frame(fp).caller();
-                    let registers = return_pc.cast::<u16>().sub(count as usize);
-                    pass(count, value, move |i| caller.0.add(usize::from(*registers.add(i as usize))));
-                    fp = caller.0;
-                    pc = return_pc;
-                    switch_to!(caller.instance());
-                }};
-            }
+                        if fp.add((*version).frame_words as usize) > (*store).stack_limit.get() {
+                            trap!(StackOverflow);
+                        }
+                        poll!();
+                        pass(
+                            $args.len,
+                            move |i| raw!($args.reg(Code(pc), i)),
+                            move |i| spare.add(i as usize),
+                        );
+                        std::ptr::copy(spare, fp, $args.len as usize);
+                        (*version).clear(Frame(fp));
+                        switch_to!($instance);
+                        Frame(fp).set_code(version, instance);
+                        start!(version);
+                    }};
+                }
+                macro_rules! call_record {
+                    ($record:expr, $operands:ident, $length:ident) => {{
+                        let record: *const FuncRecord = $record;
+                        if (*record).slot.is_null() {
+                            attempt!(host_call::call_host(
+                                record,
+                                Frame(fp),
+                                pc,
+                                $operands.args,
+                                $operands.results
+                            ));
+                            reload!();
+                            pc = pc.add($length);
+                        } else {
+                            enter!(version_of(record), (*record).instance, $operands.args, $length);
+                        }
+                    }};
+                }
+                macro_rules! tail_call_record {
+                    ($record:expr, $operands:ident) => {{
+                        let record: *const FuncRecord = $record;
+                        if (*record).slot.is_null() {
+                            let values =
+                                attempt!(host_call::tail_call_host(record, Frame(fp), pc, $operands.args));
+                            give_back!(values.len() as u32, |i| values[i as usize]);
+                        } else {
+                            replace!(version_of(record), (*record).instance, $operands.args);
+                        }
+                    }};
+                }
+                // Returns `count` values to the caller, whose result registers are the lanes just before the return pc.
+                macro_rules! give_back {
+                    ($count:expr, $value:expr) => {{
+                        let (count, value): (u32, _) = ($count, $value);
+                        let return_pc = Frame(fp).return_pc();
+                        if return_pc.is_null() {
+                            let spare = fp.add((*Frame(fp).version()).frame_words as usize);
+                            (0..count).for_each(|i| *spare.add(i as usize) = value(i));
+                            std::ptr::copy(spare, fp, count as usize);
+                            return Ok(());
+                        }
+                        let caller = Frame(fp).caller();
+                        let registers = return_pc.cast::<u16>().sub(count as usize);
+                        switch_to!(caller.instance());
+                        pass(count, value, move |i| caller.0.add(usize::from(*registers.add(i as usize))));
+                        fp = caller.0;
+                        pc = return_pc;
+                    }};
+                }
 
-            // One macro a shape: the arm of any row of it.
-            macro_rules! Nop {
-                ($meaning:ident) => {{
-                    let (isa::Nop {}, length) = isa::Nop::read(Code(pc));
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Trap {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::Trap::read(Code(pc));
-                    break 'run Stop::Trap(TrapCause::from_code(i.cause).expect("verified"));
-                }};
-            }
-            macro_rules! Move {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Move::read(Code(pc));
-                    raw!(i.dst) = raw!(i.src);
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Const {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Const::read(Code(pc));
-                    raw!(i.dst) = i.value;
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Unary {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Unary::read(Code(pc));
-                    set!(i.dst, attempt!(semantics::$meaning(get!(i.a)).outcome()));
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Binary {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Binary::read(Code(pc));
-                    set!(i.dst, attempt!(semantics::$meaning(get!(i.a), get!(i.b)).outcome()));
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! BinaryImm {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::BinaryImm::read(Code(pc));
-                    let value = semantics::$meaning(get!(i.a), Slot::from_slot(i.b));
-                    set!(i.dst, attempt!(value.outcome()));
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Select {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Select::read(Code(pc));
-                    let (a, b) = (raw!(i.a), raw!(i.b));
-                    raw!(i.dst) = if raw!(i.cond) != 0 { a } else { b };
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Jump {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::Jump::read(Code(pc));
-                    count!(i.feedback, 0);
-                    jump!(i.target);
-                }};
-            }
-            macro_rules! BranchUnary {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::BranchUnary::read(Code(pc));
-                    branch!(semantics::$meaning(get!(i.a)), i, length);
-                }};
-            }
-            macro_rules! Branch {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Branch::read(Code(pc));
-                    branch!(semantics::$meaning(get!(i.a), get!(i.b)), i, length);
-                }};
-            }
-            macro_rules! BranchImm {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::BranchImm::read(Code(pc));
-                    branch!(semantics::$meaning(get!(i.a), i.b.into()), i, length);
-                }};
-            }
-            macro_rules! BranchTable {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::BranchTable::read(Code(pc));
-                    let index: i32 = get!(i.index);
-                    let index = (index as u32).min(i.targets.len - 1);
-                    if PROFILE {
-                        let first = Code(pc).word(i.feedback as usize) as usize;
-                        bump(&(*Frame(fp).version()).table_counts[first + index as usize]);
-                    }
-                    jump!(i.targets.target(Code(pc), index));
-                }};
-            }
-            macro_rules! load {
-                ($shape:ident, $meaning:ident, |$i:ident| $address:expr) => {{
-                    let ($i, length) = isa::$shape::read(Code(pc));
-                    let Some(bytes) = read_memory(base, len, $address) else { trap!(MemoryOutOfBounds) };
-                    set!($i.dst, semantics::$meaning(bytes));
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! store {
-                ($shape:ident, $meaning:ident, |$i:ident| $address:expr) => {{
-                    let ($i, length) = isa::$shape::read(Code(pc));
-                    let bytes = semantics::$meaning(get!($i.value));
-                    let Some(()) = write_memory(base, len, $address, bytes) else { trap!(MemoryOutOfBounds) };
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Load {
-                ($meaning:ident) => {
-                    load!(Load, $meaning, |i| semantics::effective_address(get!(i.addr), i.offset))
-                };
-            }
-            macro_rules! Store {
-                ($meaning:ident) => {
-                    store!(Store, $meaning, |i| semantics::effective_address(get!(i.addr), i.offset))
-                };
-            }
-            macro_rules! indexed {
-                ($i:ident) => {
-                    semantics::indexed_address(get!($i.base), get!($i.index), $i.shift.into(), $i.offset)
-                };
-            }
-            macro_rules! LoadIndexed {
-                ($meaning:ident) => {
-                    load!(LoadIndexed, $meaning, |i| indexed!(i))
-                };
-            }
-            macro_rules! StoreIndexed {
-                ($meaning:ident) => {
-                    store!(StoreIndexed, $meaning, |i| indexed!(i))
-                };
-            }
-            macro_rules! MemorySize {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::MemorySize::read(Code(pc));
-                    set!(i.dst, (*(*instance).memory).pages() as i32);
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! MemoryGrow {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::MemoryGrow::read(Code(pc));
-                    let delta: i32 = get!(i.delta);
-                    let old = (*(*instance).memory).grow(delta as u32);
-                    set!(i.dst, old.map_or(-1, |pages| pages as i32));
-                    reload!();
-                    pc = pc.add(length);
-                }};
-            }
-            // Shapes whose only row is a helper's work.
-            macro_rules! by_helper {
-                ($shape:ident, $meaning:ident) => {{
-                    let (i, length) = isa::$shape::read(Code(pc));
-                    attempt!(helpers::$meaning(&*instance, fp, i));
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! MemoryFill {
-                ($meaning:ident) => {
-                    by_helper!(MemoryFill, $meaning)
-                };
-            }
-            macro_rules! MemoryCopy {
-                ($meaning:ident) => {
-                    by_helper!(MemoryCopy, $meaning)
-                };
-            }
-            macro_rules! MemoryInit {
-                ($meaning:ident) => {
-                    by_helper!(MemoryInit, $meaning)
-                };
-            }
-            macro_rules! DataDrop {
-                ($meaning:ident) => {
-                    by_helper!(DataDrop, $meaning)
-                };
-            }
-            macro_rules! TableGet {
-                ($meaning:ident) => {
-                    by_helper!(TableGet, $meaning)
-                };
-            }
-            macro_rules! TableSet {
-                ($meaning:ident) => {
-                    by_helper!(TableSet, $meaning)
-                };
-            }
-            macro_rules! TableSize {
-                ($meaning:ident) => {
-                    by_helper!(TableSize, $meaning)
-                };
-            }
-            macro_rules! TableGrow {
-                ($meaning:ident) => {
-                    by_helper!(TableGrow, $meaning)
-                };
-            }
-            macro_rules! TableFill {
-                ($meaning:ident) => {
-                    by_helper!(TableFill, $meaning)
-                };
-            }
-            macro_rules! TableCopy {
-                ($meaning:ident) => {
-                    by_helper!(TableCopy, $meaning)
-                };
-            }
-            macro_rules! TableInit {
-                ($meaning:ident) => {
-                    by_helper!(TableInit, $meaning)
-                };
-            }
-            macro_rules! ElemDrop {
-                ($meaning:ident) => {
-                    by_helper!(ElemDrop, $meaning)
-                };
-            }
-            macro_rules! RefNull {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::RefNull::read(Code(pc));
-                    raw!(i.dst) = 0;
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! RefIsNull {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::RefIsNull::read(Code(pc));
-                    set!(i.dst, raw!(i.a) == 0);
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! RefFunc {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::RefFunc::read(Code(pc));
-                    raw!(i.dst) = *(*instance).records.add(i.func.index()) as u64;
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! GlobalGet {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::GlobalGet::read(Code(pc));
-                    raw!(i.dst) = *(**(*instance).globals.add(i.global.index())).get();
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! GlobalSet {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::GlobalSet::read(Code(pc));
-                    *(**(*instance).globals.add(i.global.index())).get() = raw!(i.value);
-                    pc = pc.add(length);
-                }};
-            }
-            macro_rules! Call {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::Call::read(Code(pc));
-                    enter!(defined_version(instance, i.func), instance, i.args, length);
-                }};
-            }
-            macro_rules! CallImport {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::CallImport::read(Code(pc));
-                    call_record!(*(*instance).records.add(i.func.index()), i, length);
-                }};
-            }
-            macro_rules! indirect {
-                ($i:ident) => {{
-                    let index: i32 = get!($i.index);
-                    let record =
-                        attempt!(helpers::indirect_callee(&*instance, $i.table, index as u32, $i.ty));
-                    if PROFILE {
-                        let counts = Code(pc).word($i.feedback as usize) as usize;
-                        (*Frame(fp).version()).targets[counts].record((*record).identity());
-                    }
-                    record
-                }};
-            }
-            macro_rules! CallIndirect {
-                ($meaning:ident) => {{
-                    let (i, length) = isa::CallIndirect::read(Code(pc));
-                    call_record!(indirect!(i), i, length);
-                }};
-            }
-            macro_rules! TailCall {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::TailCall::read(Code(pc));
-                    replace!(defined_version(instance, i.func), instance, i.args);
-                }};
-            }
-            macro_rules! TailCallImport {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::TailCallImport::read(Code(pc));
-                    tail_call_record!(*(*instance).records.add(i.func.index()), i);
-                }};
-            }
-            macro_rules! TailCallIndirect {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::TailCallIndirect::read(Code(pc));
-                    tail_call_record!(indirect!(i), i);
-                }};
-            }
-            macro_rules! Ret {
-                ($meaning:ident) => {{
-                    let (i, _) = isa::Ret::read(Code(pc));
-                    let (from, code) = (fp, Code(pc));
-                    give_back!(i.values.len, move |n| *from.add(i.values.reg(code, n).index()));
-                }};
-            }
+                // One macro a shape: the arm of any row of it.
+                macro_rules! Nop {
+                    ($meaning:ident) => {{
+                        let (isa::Nop {}, length) = isa::Nop::read(Code(pc));
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Trap {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::Trap::read(Code(pc));
+                        break 'run Some(Stop::Trap(TrapCause::from_code(i.cause).expect("verified")));
+                    }};
+                }
+                macro_rules! Move {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Move::read(Code(pc));
+                        raw!(i.dst) = raw!(i.src);
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Const {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Const::read(Code(pc));
+                        raw!(i.dst) = i.value;
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Unary {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Unary::read(Code(pc));
+                        set!(i.dst, attempt!(semantics::$meaning(get!(i.a)).outcome()));
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Binary {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Binary::read(Code(pc));
+                        set!(i.dst, attempt!(semantics::$meaning(get!(i.a), get!(i.b)).outcome()));
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! BinaryImm {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::BinaryImm::read(Code(pc));
+                        let value = semantics::$meaning(get!(i.a), Slot::from_slot(i.b));
+                        set!(i.dst, attempt!(value.outcome()));
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Select {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Select::read(Code(pc));
+                        let (a, b) = (raw!(i.a), raw!(i.b));
+                        raw!(i.dst) = if raw!(i.cond) != 0 { a } else { b };
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Jump {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::Jump::read(Code(pc));
+                        jump!(i.target, count!(i.feedback, 0));
+                    }};
+                }
+                macro_rules! BranchUnary {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::BranchUnary::read(Code(pc));
+                        branch!(semantics::$meaning(get!(i.a)), i, length);
+                    }};
+                }
+                macro_rules! Branch {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Branch::read(Code(pc));
+                        branch!(semantics::$meaning(get!(i.a), get!(i.b)), i, length);
+                    }};
+                }
+                macro_rules! BranchImm {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::BranchImm::read(Code(pc));
+                        branch!(semantics::$meaning(get!(i.a), i.b.into()), i, length);
+                    }};
+                }
+                macro_rules! BranchTable {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::BranchTable::read(Code(pc));
+                        let index: i32 = get!(i.index);
+                        let index = (index as u32).min(i.targets.len - 1);
+                        jump!(
+                            i.targets.target(Code(pc), index),
+                            if PROFILE {
+                                let first = Code(pc).word(i.feedback as usize) as usize;
+                                bump(&(*Frame(fp).version()).table_counts[first + index as usize]);
+                            }
+                        );
+                    }};
+                }
+                macro_rules! load {
+                    ($shape:ident, $meaning:ident, |$i:ident| $address:expr) => {{
+                        let ($i, length) = isa::$shape::read(Code(pc));
+                        let Some(bytes) = read_memory(base, len, $address) else { trap!(MemoryOutOfBounds) };
+                        set!($i.dst, semantics::$meaning(bytes));
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! store {
+                    ($shape:ident, $meaning:ident, |$i:ident| $address:expr) => {{
+                        let ($i, length) = isa::$shape::read(Code(pc));
+                        let bytes = semantics::$meaning(get!($i.value));
+                        let Some(()) = write_memory(base, len, $address, bytes) else {
+                            trap!(MemoryOutOfBounds)
+                        };
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Load {
+                    ($meaning:ident) => {
+                        load!(Load, $meaning, |i| semantics::effective_address(get!(i.addr), i.offset))
+                    };
+                }
+                macro_rules! Store {
+                    ($meaning:ident) => {
+                        store!(Store, $meaning, |i| semantics::effective_address(get!(i.addr), i.offset))
+                    };
+                }
+                macro_rules! indexed {
+                    ($i:ident) => {
+                        semantics::indexed_address(get!($i.base), get!($i.index), $i.shift.into(), $i.offset)
+                    };
+                }
+                macro_rules! LoadIndexed {
+                    ($meaning:ident) => {
+                        load!(LoadIndexed, $meaning, |i| indexed!(i))
+                    };
+                }
+                macro_rules! StoreIndexed {
+                    ($meaning:ident) => {
+                        store!(StoreIndexed, $meaning, |i| indexed!(i))
+                    };
+                }
+                macro_rules! MemorySize {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::MemorySize::read(Code(pc));
+                        set!(i.dst, (*(*instance).memory).pages() as i32);
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! MemoryGrow {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::MemoryGrow::read(Code(pc));
+                        let delta: i32 = get!(i.delta);
+                        let old = (*(*instance).memory).grow(delta as u32);
+                        set!(i.dst, old.map_or(-1, |pages| pages as i32));
+                        reload!();
+                        pc = pc.add(length);
+                    }};
+                }
+                // Shapes whose only row is a helper's work.
+                macro_rules! by_helper {
+                    ($shape:ident, $meaning:ident) => {{
+                        let (i, length) = isa::$shape::read(Code(pc));
+                        attempt!(helpers::$meaning(&*instance, fp, i));
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! MemoryFill {
+                    ($meaning:ident) => {
+                        by_helper!(MemoryFill, $meaning)
+                    };
+                }
+                macro_rules! MemoryCopy {
+                    ($meaning:ident) => {
+                        by_helper!(MemoryCopy, $meaning)
+                    };
+                }
+                macro_rules! MemoryInit {
+                    ($meaning:ident) => {
+                        by_helper!(MemoryInit, $meaning)
+                    };
+                }
+                macro_rules! DataDrop {
+                    ($meaning:ident) => {
+                        by_helper!(DataDrop, $meaning)
+                    };
+                }
+                macro_rules! TableGet {
+                    ($meaning:ident) => {
+                        by_helper!(TableGet, $meaning)
+                    };
+                }
+                macro_rules! TableSet {
+                    ($meaning:ident) => {
+                        by_helper!(TableSet, $meaning)
+                    };
+                }
+                macro_rules! TableSize {
+                    ($meaning:ident) => {
+                        by_helper!(TableSize, $meaning)
+                    };
+                }
+                macro_rules! TableGrow {
+                    ($meaning:ident) => {
+                        by_helper!(TableGrow, $meaning)
+                    };
+                }
+                macro_rules! TableFill {
+                    ($meaning:ident) => {
+                        by_helper!(TableFill, $meaning)
+                    };
+                }
+                macro_rules! TableCopy {
+                    ($meaning:ident) => {
+                        by_helper!(TableCopy, $meaning)
+                    };
+                }
+                macro_rules! TableInit {
+                    ($meaning:ident) => {
+                        by_helper!(TableInit, $meaning)
+                    };
+                }
+                macro_rules! ElemDrop {
+                    ($meaning:ident) => {
+                        by_helper!(ElemDrop, $meaning)
+                    };
+                }
+                macro_rules! RefNull {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::RefNull::read(Code(pc));
+                        raw!(i.dst) = 0;
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! RefIsNull {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::RefIsNull::read(Code(pc));
+                        set!(i.dst, raw!(i.a) == 0);
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! RefFunc {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::RefFunc::read(Code(pc));
+                        raw!(i.dst) = *(*instance).records.add(i.func.index()) as u64;
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! GlobalGet {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::GlobalGet::read(Code(pc));
+                        raw!(i.dst) = *(**(*instance).globals.add(i.global.index())).get();
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! GlobalSet {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::GlobalSet::read(Code(pc));
+                        *(**(*instance).globals.add(i.global.index())).get() = raw!(i.value);
+                        pc = pc.add(length);
+                    }};
+                }
+                macro_rules! Call {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::Call::read(Code(pc));
+                        enter!(defined_version(instance, i.func), instance, i.args, length);
+                    }};
+                }
+                macro_rules! CallImport {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::CallImport::read(Code(pc));
+                        call_record!(*(*instance).records.add(i.func.index()), i, length);
+                    }};
+                }
+                macro_rules! indirect {
+                    ($i:ident) => {{
+                        let index: i32 = get!($i.index);
+                        let record =
+                            attempt!(helpers::indirect_callee(&*instance, $i.table, index as u32, $i.ty));
+                        if PROFILE {
+                            let counts = Code(pc).word($i.feedback as usize) as usize;
+                            (*Frame(fp).version()).targets[counts].record((*record).identity());
+                        }
+                        record
+                    }};
+                }
+                macro_rules! CallIndirect {
+                    ($meaning:ident) => {{
+                        let (i, length) = isa::CallIndirect::read(Code(pc));
+                        call_record!(indirect!(i), i, length);
+                    }};
+                }
+                macro_rules! TailCall {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::TailCall::read(Code(pc));
+                        replace!(defined_version(instance, i.func), instance, i.args);
+                    }};
+                }
+                macro_rules! TailCallImport {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::TailCallImport::read(Code(pc));
+                        tail_call_record!(*(*instance).records.add(i.func.index()), i);
+                    }};
+                }
+                macro_rules! TailCallIndirect {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::TailCallIndirect::read(Code(pc));
+                        tail_call_record!(indirect!(i), i);
+                    }};
+                }
+                macro_rules! Ret {
+                    ($meaning:ident) => {{
+                        let (i, _) = isa::Ret::read(Code(pc));
+                        let (from, code) = (fp, Code(pc));
+                        give_back!(i.values.len, move |n| *from.add(i.values.reg(code, n).index()));
+                    }};
+                }
 
-            macro_rules! run_table {
+                macro_rules! run_table {
                 ($(
                     $(#[doc = $shape_doc:literal])*
                     $shape:ident($shape_op:ident) $visit:ident { $($field:ident: $kind:ident),* } $syntax:literal {
@@ -634,14 +653,22 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                 };
             }
 
-            start!(entry_version);
-            for_each_shape!(run_table)
-        };
-        Err(Stopped { stop, frame: Frame(fp), pc })
+                poll!();
+                for_each_shape!(run_table)
+            };
+            let stop = match stop {
+                Some(stop) => stop,
+                None => match safepoint(store) {
+                    Ok(()) => continue,
+                    Err(cause) => Stop::Trap(cause),
+                },
+            };
+            return Err(Stopped { stop, frame: Frame(fp), pc });
+        }
     }
 }
 
-/// Writes `count` values to their places: the first two without a loop, which would cost more than they do.
+/// Writes `count` values to their places: a single one, the usual number, without a loop.
 ///
 /// # Safety
 ///
@@ -649,22 +676,18 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
 #[inline(always)]
 unsafe fn pass(count: u32, value: impl Fn(u32) -> u64, place: impl Fn(u32) -> *mut u64) {
     #[inline(never)]
-    unsafe fn rest(count: u32, value: impl Fn(u32) -> u64, place: impl Fn(u32) -> *mut u64) {
-        for i in 2..count {
+    unsafe fn several(count: u32, value: impl Fn(u32) -> u64, place: impl Fn(u32) -> *mut u64) {
+        for i in 0..count {
             // SAFETY: by contract.
             unsafe { *place(i) = value(i) };
         }
     }
     // SAFETY: by contract.
     unsafe {
-        if count > 0 {
+        if count == 1 {
             *place(0) = value(0);
-            if count > 1 {
-                *place(1) = value(1);
-                if count > 2 {
-                    rest(count, value, place);
-                }
-            }
+        } else {
+            several(count, value, place);
         }
     }
 }
