@@ -9,26 +9,17 @@
 
 mod lexer;
 mod literal;
-
 mod ast;
 mod cursor;
-
 mod parser;
-
 mod names;
-
 mod forms;
-
 mod body;
 mod matching;
 mod operands;
-
 mod assemble;
-
 mod diagnostic;
-
 mod print;
-
 mod print_body;
 
 pub use assemble::{assemble, assemble_bytes};

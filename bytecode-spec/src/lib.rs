@@ -26,17 +26,17 @@
 
 #[macro_use]
 pub mod table;
-pub mod builder;
-pub mod encoding;
 pub mod isa;
-pub mod limits;
-pub mod liveness;
-pub mod manual;
+pub mod types;
 pub mod module;
+pub mod limits;
+pub mod builder;
+pub mod verify;
+pub mod encoding;
 pub mod semantics;
 pub mod trap;
-pub mod types;
-pub mod verify;
+pub mod liveness;
+pub mod manual;
 
 pub use builder::{Arg, BuildError, FunctionBuilder, Label};
 pub use isa::{Effect, Kind, Op, OpInfo, Operand, OperandInfo, ShapeKind, TypeRule, Words};

@@ -2,30 +2,34 @@
 //!
 //! Start with an [`Engine`], load a [`Module`], bring it to life in a [`Store`] with a [`Linker`], call its functions.
 
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod config;
 mod engine;
-mod error;
+mod module;
+#[expect(unsafe_code, reason = "enters running code and owns what its pointers lead to")]
+mod store;
+mod linker;
+#[expect(unsafe_code, reason = "builds what running code reaches by raw pointers")]
+mod instance;
 #[expect(unsafe_code, reason = "memories and globals are shared with running code")]
 mod externs;
 #[expect(unsafe_code, reason = "arguments and results lie in frames")]
 mod host;
-#[expect(unsafe_code, reason = "builds what running code reaches by raw pointers")]
-mod instance;
-mod linker;
-mod module;
-mod profile;
-#[expect(unsafe_code, reason = "enters running code and owns what its pointers lead to")]
-mod store;
+mod value;
+mod error;
 #[expect(unsafe_code, reason = "walks frames")]
 mod trap;
-mod value;
+mod profile;
 
-#[expect(unsafe_code, reason = "slots own versions, images are shared and written by all threads")]
-mod code;
 #[expect(unsafe_code, reason = "the contract with running code is raw memory")]
 mod context;
 #[expect(unsafe_code, reason = "frames are raw memory")]
 mod frames;
+#[expect(unsafe_code, reason = "slots own versions, images are shared and written by all threads")]
+mod code;
 #[expect(unsafe_code, reason = "works on frames, images and memories at the speed of raw loads")]
 mod interpreter;
 #[expect(unsafe_code, reason = "owns what raw pointers share")]
