@@ -56,8 +56,8 @@ impl Config {
         self
     }
 
-    /// Bytes of a store's stack of frames; deeper recursion traps with `StackOverflow`. 8 MiB by default; 64 KiB at
-    /// least are taken.
+    /// Bytes of a store's stack of frames; deeper recursion traps with `StackOverflow`. 8 MiB by default; at
+    /// least 64 KiB and at most 1 GiB are taken.
     pub fn max_stack_bytes(mut self, bytes: usize) -> Config {
         self.max_stack_bytes = bytes;
         self

@@ -88,10 +88,29 @@ impl Frame {
     }
 }
 
+/// A place in an image, from which to find the instruction when it is wanted: that takes time in proportion to the code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// The current instruction.
+    At(*const u64),
+    /// A return pc: the instruction is the call before it.
+    Behind(*const u64),
+}
+
+impl Place {
+    /// The instruction's pc in the code of `version`.
+    pub(crate) fn pc(self, version: &Version) -> Pc {
+        match self {
+            Place::At(address) => version.pc_of(address.addr()),
+            Place::Behind(address) => version.pc_of(address.addr() - 1),
+        }
+    }
+}
+
 /// What the walker finds, innermost first.
 pub(crate) enum Activation<'a> {
-    /// A function of a module, at an instruction.
-    Code(&'a Version, Pc),
+    /// A function of a module, at a place in its image.
+    Code(&'a Version, Place),
     /// A host function.
     Host(&'a FuncRecord),
 }
@@ -102,17 +121,16 @@ pub(crate) enum Activation<'a> {
 ///
 /// `frame` must be the innermost frame of a store that this thread is running, and `pc` an instruction of its image.
 pub(crate) unsafe fn walk<'a>(frame: Frame, pc: *const u64, mut visit: impl FnMut(Activation<'a>)) {
-    let (mut frame, mut pc, mut after) = (frame, pc, false);
+    let (mut frame, mut place) = (frame, Place::At(pc));
     while !frame.0.is_null() {
         // SAFETY: every frame up to the outermost has its header written; versions and records outlive their frames.
         unsafe {
             match frame.version().as_ref() {
-                Some(version) if !pc.is_null() => visit(Activation::Code(version, version.pc_of(pc, after))),
-                Some(_) => {}
+                Some(version) => visit(Activation::Code(version, place)),
                 None => visit(Activation::Host(&*frame.instance().cast::<FuncRecord>())),
             }
             // An entry frame has no return pc: below it is the frame of the host function that called in.
-            (pc, after) = (frame.return_pc(), true);
+            place = Place::Behind(frame.return_pc());
             frame = frame.caller();
         }
     }

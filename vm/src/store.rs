@@ -241,7 +241,7 @@ impl StoreOpaque {
     fn new(engine: &Engine) -> StoreOpaque {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let context = StoreContext::new();
-        let words = engine.config().max_stack_bytes.max(64 << 10) / size_of::<u64>() + SPARE_WORDS;
+        let words = engine.config().max_stack_bytes.clamp(64 << 10, 1 << 30) / size_of::<u64>() + SPARE_WORDS;
         let mut stack = vec![0; words];
         // SAFETY: both lie within the stack, whose words the vector keeps in place while it is not touched again.
         unsafe {

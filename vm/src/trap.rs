@@ -162,7 +162,8 @@ impl Backtrace {
 impl FrameInfo {
     fn of(activation: Activation<'_>) -> FrameInfo {
         match activation {
-            Activation::Code(version, pc) => {
+            Activation::Code(version, place) => {
+                let pc = place.pc(version);
                 let module = &version.loaded().module;
                 FrameInfo {
                     function: module.func_name(version.func),

@@ -163,9 +163,9 @@ impl Version {
         unsafe { &*self.module }
     }
 
-    /// The instruction that `address` is in, or behind which it lies when `after` (a return pc).
-    pub(crate) fn pc_of(&self, address: *const u64, after: bool) -> Pc {
-        let word = (address.addr() - self.entry.addr()) / size_of::<u64>() - usize::from(after);
+    /// The instruction that the byte at `address` in the image belongs to.
+    pub(crate) fn pc_of(&self, address: usize) -> Pc {
+        let word = (address - self.entry.addr()) / size_of::<u64>();
         let (mut pc, mut next) = (0, 0);
         while next <= word {
             pc = next;

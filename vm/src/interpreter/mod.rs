@@ -288,6 +288,7 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                         if (*record).slot.is_null() {
                             let values =
                                 attempt!(host_call::tail_call_host(record, Frame(fp), pc, $operands.args));
+                            reload!();
                             give_back!(values.len() as u32, |i| values[i as usize]);
                         } else {
                             replace!(version_of(record), (*record).instance, $operands.args);
