@@ -1,0 +1,142 @@
+//! Programs: reading files, loading modules, finding the function to call; with messages for what is wrong.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use bytecode_spec::encoding::MAGIC;
+use bytecode_spec::limits::MAX_MODULE_BYTES;
+use strata::{Engine, Error, ExportKind, FuncType, Module};
+
+use crate::failure::{Failure, REFUSED, color, did_you_mean};
+
+/// The name of a file in messages; that of standard input for `-`.
+pub(crate) fn name_of(file: &Path) -> String {
+    if is_standard_input(file) { "<stdin>".to_owned() } else { file.display().to_string() }
+}
+
+/// Whether `-` was given for a file.
+pub(crate) fn is_standard_input(file: &Path) -> bool {
+    file == "-"
+}
+
+/// Reads and loads a program, in text or in binary form.
+pub(crate) fn load(engine: &Engine, file: &Path) -> Result<Module, Failure> {
+    let name = name_of(file);
+    let bytes = read(file).map_err(|error| Failure::refused(&name, describe(&error)))?;
+    check_content(&bytes).map_err(|what| Failure::refused(&name, what))?;
+    Module::named(engine, &name, bytes).map_err(|error| refusal(&name, error))
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    // One byte more than a module may have, so that what is larger is noticed: a device may never end.
+    let most = MAX_MODULE_BYTES as u64 + 1;
+    if is_standard_input(file) {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    let file = File::open(file)?;
+    let mut bytes = Vec::with_capacity(file.metadata()?.len().min(most) as usize + 1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What went wrong with a file, and the remedy.
+pub(crate) fn describe(error: &io::Error) -> String {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "others explain themselves, as far as that goes")]
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file; check the path".to_owned(),
+        io::ErrorKind::IsADirectory => "is a directory; name a file in it".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; change its permissions".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Tells what is neither text nor binary form apart from what only has mistakes.
+fn check_content(bytes: &[u8]) -> Result<(), String> {
+    if bytes.starts_with(&MAGIC) {
+        return Ok(());
+    }
+    if bytes.len() > MAX_MODULE_BYTES {
+        return Err(format!("has more than {MAX_MODULE_BYTES} bytes; split it into modules"));
+    }
+    if !bytes.is_empty() && MAGIC.starts_with(bytes) {
+        return Err(format!("byte {}: the module is cut off here; copy or assemble it again", bytes.len()));
+    }
+    if bytes.starts_with(b"\0asm") {
+        return Err(
+            "is a WebAssembly module, which this version does not run; assemble a .sasm file".to_owned()
+        );
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "is not a program: not the binary form, which starts with 7F 53 42 43, nor text in UTF-8 (see byte {}); \
+             check that it is the right file",
+            error.valid_up_to()
+        )),
+    }
+}
+
+/// What a program is refused for, in the words of the command: remedies are options, not calls of the library.
+pub(crate) fn refusal(file: &str, error: Error) -> Failure {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "others explain themselves")]
+    match error {
+        Error::Assemble(diagnostics) => {
+            Failure::Rendered { status: REFUSED, text: diagnostics.render(color()) }
+        }
+        Error::Verify(errors) => {
+            let lines: Vec<String> = errors.0.iter().map(|error| format!("{file}: {error}")).collect();
+            Failure::Message { status: REFUSED, text: lines.join("\n") }
+        }
+        Error::UnknownImport { module, field, wanted, .. } if module == crate::env::MODULE => {
+            let near = did_you_mean(&field, crate::env::names());
+            let near = if near.is_empty() { "; see strata run --help" } else { &near };
+            Failure::refused(
+                file,
+                format_args!("imports {wanted} \"env\" \"{field}\", which \"env\" lacks{near}"),
+            )
+        }
+        Error::UnknownImport { module, field, wanted, .. } => {
+            let what = format!("imports {wanted} \"{module}\" \"{field}\"");
+            Failure::refused(
+                file,
+                format_args!("{what}; there is only the module \"env\", see strata run --help"),
+            )
+        }
+        Error::ImportType { module, field, wanted, found, .. } => {
+            let what = format!("imports {wanted} \"{module}\" \"{field}\"");
+            Failure::refused(file, format_args!("{what}, which is {found}; change the import"))
+        }
+        Error::Limit { kind: "memory", asked, unit, limit } => {
+            let why = if limit > 0 {
+                format!("allowed are {limit}; raise --max-memory")
+            } else {
+                "which the system does not have".to_owned()
+            };
+            Failure::refused(file, format_args!("asks for a memory of {asked} {unit}, {why}"))
+        }
+        error => Failure::refused(file, error),
+    }
+}
+
+/// The type of the function that is exported under that name.
+pub(crate) fn exported<'m>(module: &'m Module, file: &str, name: &str) -> Result<&'m FuncType, Failure> {
+    if let Some(ty) = module.exported_func(name) {
+        return Ok(ty);
+    }
+    let functions =
+        || module.exports().filter_map(|(name, kind)| matches!(kind, ExportKind::Func(_)).then_some(name));
+    let near = did_you_mean(name, functions());
+    let remedy = if functions().next().is_none() {
+        "; export a function to call it".to_owned()
+    } else if near.is_empty() {
+        let some: Vec<String> = functions().take(8).map(|name| format!("\"{name}\"")).collect();
+        let more = if functions().nth(8).is_some() { ", …" } else { "" };
+        format!("; call one of {}{more} with --invoke", some.join(", "))
+    } else {
+        near
+    };
+    Err(Failure::refused(file, format_args!("exports no function \"{name}\"{remedy}")))
+}

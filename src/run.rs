@@ -1,0 +1,250 @@
+//! `strata run`: calls an exported function of a program.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use serde::{Deserialize, Serialize};
+use strata::{Config, Engine, Error, Module, Store, Trap, TrapCause, Val};
+
+use crate::env::{self, Exit, Host};
+use crate::failure::{Failure, REFUSED, TRAPPED, tell};
+use crate::input::ReadError;
+use crate::limits::Limits;
+use crate::output::OutputError;
+use crate::stop::Stopper;
+use crate::tier::TierChoice;
+use crate::{profile, program, values};
+
+const EXAMPLES: &str = "\
+Examples:
+  strata run hello.sasm
+  strata run fib.sasm --invoke fib 30
+  strata run primes.sasm 1000 --profile
+  strata run wordcount.sasm < README.md
+  strata run loop.sasm --timeout 5s --fuel 1000000000
+  strata run fib.sasm --invoke fib 30 --repeat 5 --time";
+
+/// Run a program: call one of its exported functions and print the results, one a line
+///
+/// The function is `main`, or the one that --invoke names. If it has parameters, ARGS are their values: integers in
+/// decimal or hexadecimal (0x1f), signed or unsigned; floats such as 1.5, 1e300, nan, inf; what follows `--` are the
+/// program's own arguments. If it has none, all are the program's own.
+///
+/// Results are printed with integers signed and in decimal, floats in the shortest form that reads back the same (1.0,
+/// 0.1, 1e300, nan, inf, -inf), references as null, funcref or externref.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", env::help()))]
+pub(crate) struct Options {
+    /// The program, in text or binary form; `-` is standard input
+    file: PathBuf,
+    /// Arguments of the function, or of the program if the function takes none
+    #[arg(allow_negative_numbers = true, value_parser = OsStringValueParser::new().map(values::unprotect))]
+    args: Vec<OsString>,
+    /// Arguments of the program
+    #[arg(last = true)]
+    program_args: Vec<OsString>,
+    /// The exported function to call
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    invoke: String,
+    /// What code runs in
+    #[arg(long, value_enum, value_name = "TIER", default_value = "auto")]
+    tier: TierChoice,
+    /// Call the function N times and print the last results
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// End standard error with a line of JSON: results, microseconds to load the program and of each call, number of
+    /// functions that ran in each tier
+    #[arg(long)]
+    time: bool,
+    /// Print counts of functions, loops, branches and indirect calls to standard error, hottest first
+    #[arg(long)]
+    profile: bool,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// What `--time` reports.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Timing {
+    /// The results of the last call, as they are printed.
+    pub(crate) results: Vec<String>,
+    /// From reading the file to where the function can be called.
+    pub(crate) load_us: f64,
+    /// Each call.
+    pub(crate) call_us: Vec<f64>,
+    /// How many functions ran in each tier.
+    pub(crate) tiers: serde_json::Map<String, serde_json::Value>,
+    /// The status that the program ended with, if it did so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exit: Option<i32>,
+    /// The cause of the trap that ended the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trap: Option<String>,
+}
+
+/// How a program ended.
+enum End {
+    Returned(Vec<Val>),
+    Exited(i32),
+    Trapped(Trap),
+}
+
+/// Runs a program and gives the exit status.
+pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
+    if let Some(missing) = options.tier.missing() {
+        let text = format!("{missing}; take portable or auto");
+        return Err(Failure::Message { status: REFUSED, text });
+    }
+    let started = Instant::now();
+    let name = program::name_of(&options.file);
+    let profile = options.profile || options.tier.profiles();
+    let engine = Engine::new(options.limits.apply(Config::new()).profile(profile));
+    let module = program::load(&engine, &options.file)?;
+    let (args, program_args) = arguments(options, &module, &name)?;
+
+    let mut store = Store::new(&engine, Host::new(program_args));
+    if let Some(fuel) = options.limits.fuel {
+        store.set_fuel(fuel).map_err(|error| program::refusal(&name, error))?;
+    }
+    let stopper = Stopper::new(store.interrupt_handle(), store.data().input.stopper());
+    stopper.stop_on_signals();
+    if let Some(limit) = options.limits.timeout {
+        stopper.stop_after(limit);
+    }
+
+    let mut timing = Timing::default();
+    let end = execute(options, &module, &mut store, &args, started, &mut timing);
+    stopper.finish();
+    let status = conclude(end_of(end, &name)?, &mut store, &name, &stopper, &mut timing)?;
+    if options.profile {
+        tell(profile::tables(&module));
+    }
+    if options.time {
+        timing.tiers =
+            module.functions_run().iter().map(|(tier, count)| (tier.to_string(), (*count).into())).collect();
+        tell(serde_json::to_string(&timing).expect("numbers and strings can be written"));
+    }
+    Ok(status)
+}
+
+/// The arguments of the function, and those of the program.
+fn arguments(options: &Options, module: &Module, file: &str) -> Result<(Vec<Val>, Vec<Vec<u8>>), Failure> {
+    let ty = program::exported(module, file, &options.invoke)?;
+    let (args, before): (&[OsString], &[OsString]) =
+        if ty.params.is_empty() { (&[], &options.args) } else { (&options.args, &[]) };
+    let args = values::parse_all(&options.invoke, ty, args).map_err(|what| Failure::refused(file, what))?;
+    let program_args = before.iter().chain(&options.program_args);
+    Ok((args, program_args.map(|arg| arg.as_encoded_bytes().to_vec()).collect()))
+}
+
+/// Instantiates the module and calls the function as often as asked.
+fn execute(
+    options: &Options,
+    module: &Module,
+    store: &mut Store<Host>,
+    args: &[Val],
+    started: Instant,
+    timing: &mut Timing,
+) -> Result<Vec<Val>, Error> {
+    let instance = env::linker(module.engine())?.instantiate(store, module)?;
+    let func = instance.func(store, &options.invoke)?;
+    timing.load_us = microseconds(started.elapsed());
+    let mut results = Vec::new();
+    for _ in 0..options.repeat {
+        let started = Instant::now();
+        let called = func.call(store, args);
+        if options.time {
+            timing.call_us.push(microseconds(started.elapsed()));
+        }
+        results = called?;
+    }
+    Ok(results)
+}
+
+fn microseconds(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e3
+}
+
+/// Tells ends of the program from failures of output and from what was wrong with the program.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other errors are the program's")]
+fn end_of(result: Result<Vec<Val>, Error>, file: &str) -> Result<End, Failure> {
+    let error = match result {
+        Ok(results) => return Ok(End::Returned(results)),
+        Err(error) => error,
+    };
+    let host_error: Option<&(dyn std::error::Error + 'static)> = match &error {
+        Error::Trap(trap) => std::error::Error::source(trap),
+        Error::Host(error) => Some(&**error),
+        _ => None,
+    };
+    if let Some(Exit(status)) = host_error.and_then(|error| error.downcast_ref()) {
+        return Ok(End::Exited(*status));
+    }
+    if let Some(error) = host_error.and_then(|error| error.downcast_ref::<OutputError>()) {
+        return Err(error.clone().into());
+    }
+    match error {
+        Error::Trap(trap) => Ok(End::Trapped(trap)),
+        error => Err(program::refusal(file, error)),
+    }
+}
+
+/// Prints what the program ended with and gives the exit status.
+fn conclude(
+    end: End,
+    store: &mut Store<Host>,
+    file: &str,
+    stopper: &Stopper,
+    timing: &mut Timing,
+) -> Result<i32, Failure> {
+    let output = &mut store.data_mut().output;
+    match end {
+        End::Returned(results) => {
+            timing.results = results.iter().map(values::show).collect();
+            for result in &timing.results {
+                output.write(format!("{result}\n").as_bytes())?;
+            }
+            output.flush()?;
+            Ok(0)
+        }
+        End::Exited(status) => {
+            timing.exit = Some(status);
+            output.flush()?;
+            Ok(status)
+        }
+        End::Trapped(trap) => {
+            if let Err(error) = output.flush() {
+                Failure::Output(error).report();
+            }
+            let cause = cause_of(&trap);
+            timing.trap = Some(cause.name().to_owned());
+            tell(format_args!("strata: {file}: {}", describe(&trap, cause, stopper)));
+            Ok(TRAPPED)
+        }
+    }
+}
+
+/// Why the program was stopped: waiting for input is interrupted by an error of the host function.
+fn cause_of(trap: &Trap) -> TrapCause {
+    match trap.host_error() {
+        Some(ReadError::Stopped) => TrapCause::Interrupted,
+        Some(ReadError::Failed) | None => trap.cause(),
+    }
+}
+
+/// A trap with its cause, the cause's name, what there is to say about it, and the backtrace.
+fn describe(trap: &Trap, cause: TrapCause, stopper: &Stopper) -> String {
+    let mut text = format!("trap: {cause} ({})", cause.name());
+    match (stopper.reason(), std::error::Error::source(trap)) {
+        (Some(reason), _) if cause == TrapCause::Interrupted => text += &format!(": {reason}"),
+        (_, Some(error)) => text += &format!(": {error}"),
+        (_, None) => {}
+    }
+    if !trap.backtrace().frames().is_empty() {
+        text += &format!("\n{}", trap.backtrace());
+    }
+    text
+}

@@ -1,0 +1,46 @@
+//! The tiers that can be asked for, and those that this version has.
+
+use clap::ValueEnum;
+
+/// What code may run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TierChoice {
+    /// The interpreter that runs anywhere
+    Portable,
+    /// The interpreter generated for this machine
+    Interpreter,
+    /// Machine code by templates
+    Template,
+    /// Optimized machine code
+    Optimizing,
+    /// Each function in the tier it has earned
+    Auto,
+}
+
+impl TierChoice {
+    /// The tier's name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            TierChoice::Portable => "portable",
+            TierChoice::Interpreter => "interpreter",
+            TierChoice::Template => "template",
+            TierChoice::Optimizing => "optimizing",
+            TierChoice::Auto => "auto",
+        }
+    }
+
+    /// Why the tier cannot be had, if it cannot.
+    pub(crate) fn missing(self) -> Option<String> {
+        match self {
+            TierChoice::Portable | TierChoice::Auto => None,
+            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
+                Some(format!("tier {} is not part of this version", self.name()))
+            }
+        }
+    }
+
+    /// Whether code is profiled for the tiers above the first.
+    pub(crate) fn profiles(self) -> bool {
+        self == TierChoice::Auto
+    }
+}

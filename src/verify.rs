@@ -1,0 +1,32 @@
+//! `strata verify`: whether programs are valid.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use strata::Engine;
+
+use crate::failure::Failure;
+use crate::program;
+
+/// Check programs without running them
+///
+/// Says nothing and exits with 0 when all are valid; otherwise says what is wrong and exits with 2.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Programs, in text or binary form; `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Verifies programs: all of them, and fails with the last failure.
+pub(crate) fn verify(options: &Options) -> Result<(), Failure> {
+    let engine = Engine::default();
+    let mut failures = options.files.iter().filter_map(|file| program::load(&engine, file).err()).peekable();
+    while let Some(failure) = failures.next() {
+        if failures.peek().is_none() {
+            return Err(failure);
+        }
+        failure.report();
+    }
+    Ok(())
+}
