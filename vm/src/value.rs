@@ -1,10 +1,10 @@
 //! Values as an embedder sees them, and the Rust types that stand for them.
 
 use bytecode_spec::ValType;
+use bytecode_spec::slot::Slot;
 
 use crate::error::Error;
 use crate::externs::Func;
-use crate::interpreter::Slot;
 use crate::store::StoreOpaque;
 
 /// A value of any type.

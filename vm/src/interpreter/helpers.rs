@@ -6,9 +6,9 @@ use bytecode_spec::isa::{
     DataDrop, ElemDrop, MemoryCopy, MemoryFill, MemoryInit, TableCopy, TableFill, TableGet, TableGrow,
     TableInit, TableSet, TableSize,
 };
+use bytecode_spec::slot::Slot;
 use bytecode_spec::{Reg, TableIndex, TrapCause, TypeIndex};
 
-use super::Slot;
 use crate::context::{FuncRecord, InstanceContext, MemoryRecord, TableRecord};
 
 /// Registers of the frame at hand.

@@ -10,16 +10,14 @@
 
 mod helpers;
 mod host_call;
-mod slot;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytecode_spec::isa::{self, Words};
+use bytecode_spec::slot::{Outcome, Slot};
 use bytecode_spec::{Op, TrapCause, for_each_shape, semantics};
 
 pub(crate) use host_call::call_host_directly;
-use slot::Outcome;
-pub(crate) use slot::Slot;
 
 use crate::code::{BLOCK_START, Version, bump};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
@@ -345,14 +343,14 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                 macro_rules! Unary {
                     ($meaning:ident) => {{
                         let (i, length) = isa::Unary::read(Code(pc));
-                        set!(i.dst, attempt!(semantics::$meaning(get!(i.a)).outcome()));
+                        raw!(i.dst) = attempt!(semantics::$meaning(get!(i.a)).outcome());
                         pc = pc.add(length);
                     }};
                 }
                 macro_rules! Binary {
                     ($meaning:ident) => {{
                         let (i, length) = isa::Binary::read(Code(pc));
-                        set!(i.dst, attempt!(semantics::$meaning(get!(i.a), get!(i.b)).outcome()));
+                        raw!(i.dst) = attempt!(semantics::$meaning(get!(i.a), get!(i.b)).outcome());
                         pc = pc.add(length);
                     }};
                 }
@@ -360,7 +358,7 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     ($meaning:ident) => {{
                         let (i, length) = isa::BinaryImm::read(Code(pc));
                         let value = semantics::$meaning(get!(i.a), Slot::from_slot(i.b));
-                        set!(i.dst, attempt!(value.outcome()));
+                        raw!(i.dst) = attempt!(value.outcome());
                         pc = pc.add(length);
                     }};
                 }
