@@ -2,7 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 
+use bytecode_spec::slot::Slot;
 use strata::{FuncType, Val, ValType};
+use strata_asm::NumberError;
 
 /// Stands before an argument that is a negative value; no argument has this character.
 const PROTECTED: &str = "\0";
@@ -54,64 +56,28 @@ pub(crate) fn parse_all(name: &str, ty: &FuncType, args: &[OsString]) -> Result<
     values
         .map(|(i, (arg, &ty))| {
             let arg = arg.to_string_lossy();
-            parse(&arg, ty).map_err(|error| format!("argument {}: {}", i + 1, error.describe(&arg, ty)))
+            parse(&arg, ty).map_err(|error| format!("argument {}: {}", i + 1, describe(error, &arg, ty)))
         })
         .collect()
 }
 
-#[derive(Debug, PartialEq)]
-enum ValueError {
-    Malformed,
-    Range,
-}
-
-impl ValueError {
-    fn describe(&self, text: &str, ty: ValType) -> String {
-        match self {
-            ValueError::Malformed => format!("\"{text}\" is not an {ty}"),
-            ValueError::Range => format!("{text} does not fit an {ty}"),
-        }
+fn describe(error: NumberError, text: &str, ty: ValType) -> String {
+    match error {
+        NumberError::Range | NumberError::Payload => format!("{text} does not fit an {ty}"),
+        _ => format!("\"{text}\" is not an {ty}"),
     }
 }
 
-fn parse(text: &str, ty: ValType) -> Result<Val, ValueError> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "references cannot be written")]
+/// A number as the text form writes constants.
+fn parse(text: &str, ty: ValType) -> Result<Val, NumberError> {
+    let slot = strata_asm::parse_number(text, ty)?;
     match ty {
-        ValType::I32 => integer(text, i32::MIN.into(), u32::MAX.into()).map(|value| Val::I32(value as i32)),
-        ValType::I64 => integer(text, i64::MIN.into(), u64::MAX.into()).map(|value| Val::I64(value as i64)),
-        ValType::F32 => {
-            let value: f32 = text.parse().map_err(|_| ValueError::Malformed)?;
-            in_range(text, value.is_infinite()).map(|()| Val::F32(value))
-        }
-        ValType::F64 => {
-            let value: f64 = text.parse().map_err(|_| ValueError::Malformed)?;
-            in_range(text, value.is_infinite()).map(|()| Val::F64(value))
-        }
-        _ => Err(ValueError::Malformed),
+        ValType::I32 => Ok(Val::I32(Slot::from_slot(slot))),
+        ValType::I64 => Ok(Val::I64(Slot::from_slot(slot))),
+        ValType::F32 => Ok(Val::F32(Slot::from_slot(slot))),
+        ValType::F64 => Ok(Val::F64(Slot::from_slot(slot))),
+        ValType::FuncRef | ValType::ExternRef => Err(NumberError::Malformed),
     }
-}
-
-/// A decimal or hexadecimal integer, signed or unsigned.
-fn integer(text: &str, least: i128, most: i128) -> Result<i128, ValueError> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(digits) => (16, digits),
-        None => (10, digits),
-    };
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(ValueError::Malformed);
-    }
-    let magnitude = i128::from_str_radix(digits, radix).map_err(|_| ValueError::Range)?;
-    let value = if negative { -magnitude } else { magnitude };
-    if (least..=most).contains(&value) { Ok(value) } else { Err(ValueError::Range) }
-}
-
-/// Digits that make an infinity are too many of them.
-fn in_range(text: &str, infinite: bool) -> Result<(), ValueError> {
-    if infinite && text.contains(|c: char| c.is_ascii_digit()) { Err(ValueError::Range) } else { Ok(()) }
 }
 
 /// A value as results are printed: integers signed and in decimal, floats as in [`show_f64`], references by their kind.
@@ -141,7 +107,7 @@ pub(crate) fn show_f32(value: f32) -> String {
 mod tests {
     use super::*;
 
-    fn shown(text: &str, ty: ValType) -> Result<String, ValueError> {
+    fn shown(text: &str, ty: ValType) -> Result<String, NumberError> {
         parse(text, ty).map(|value| show(&value))
     }
 
@@ -157,11 +123,11 @@ mod tests {
         ] {
             assert_eq!(shown(text, ty).as_deref(), Ok(value), "{text}");
         }
-        for text in ["", "-", "--5", "0x", "+5", "1.0", "five", "1 ", "0x-1"] {
-            assert_eq!(shown(text, ValType::I64), Err(ValueError::Malformed), "{text}");
+        for text in ["", "-", "--5", "0x", "+5", "five", "1 ", "0x-1"] {
+            assert_eq!(shown(text, ValType::I64), Err(NumberError::Malformed), "{text}");
         }
         for text in ["4294967296", "-2147483649", "99999999999999999999999999999999999999999"] {
-            assert_eq!(shown(text, ValType::I32), Err(ValueError::Range), "{text}");
+            assert_eq!(shown(text, ValType::I32), Err(NumberError::Range), "{text}");
         }
     }
 
@@ -180,8 +146,8 @@ mod tests {
             assert_eq!(shown(text, ValType::F64).as_deref(), Ok(value));
         }
         assert_eq!(shown("0.1", ValType::F32).as_deref(), Ok("0.1"));
-        assert_eq!(shown("1e39", ValType::F32), Err(ValueError::Range));
-        assert_eq!(shown("abc", ValType::F64), Err(ValueError::Malformed));
+        assert_eq!(shown("1e39", ValType::F32), Err(NumberError::Range));
+        assert_eq!(shown("abc", ValType::F64), Err(NumberError::Malformed));
     }
 
     #[test]

@@ -305,7 +305,7 @@ impl<'a> Assembler<'a> {
             }
             Constant::Number(span) => {
                 let text = span.of(self.text);
-                let bits = literal::bits(text, wanted).unwrap_or_else(|error| {
+                let bits = literal::parse_number(text, wanted).unwrap_or_else(|error| {
                     let what = format!("an {wanted}");
                     problems.add(|| number_problem(span, text, &what, literal::range(wanted), error));
                     0

@@ -24,4 +24,5 @@ mod print_body;
 
 pub use assemble::{assemble, assemble_bytes};
 pub use diagnostic::{Diagnostic, Diagnostics, Related};
+pub use literal::{NumberError, parse_number};
 pub use print::{disassemble, disassemble_function};

@@ -4,7 +4,8 @@ use bytecode_spec::ValType;
 
 /// Why text is not the number wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NumberError {
+#[non_exhaustive]
+pub enum NumberError {
     /// Not a number at all.
     Malformed,
     /// A float where an integer is wanted.
@@ -22,8 +23,20 @@ struct Integer {
     magnitude: u64,
 }
 
-/// The bits that a constant of type `ty` has in a register. References have no literals: they are malformed.
-pub(crate) fn bits(text: &str, ty: ValType) -> Result<u64, NumberError> {
+/// The number that `text` is in the grammar of constants, as the bits it has in a register of type `ty`.
+///
+/// # Errors
+///
+/// When it is none, or does not fit. References have no literals: they are malformed.
+///
+/// ```
+/// use bytecode_spec::ValType;
+/// use strata_asm::{NumberError, parse_number};
+/// assert_eq!(parse_number("-1", ValType::I32), Ok(0xFFFF_FFFF));
+/// assert_eq!(parse_number("1.5", ValType::F64), Ok(1.5f64.to_bits()));
+/// assert_eq!(parse_number("1.5", ValType::I64), Err(NumberError::NotInteger));
+/// ```
+pub fn parse_number(text: &str, ty: ValType) -> Result<u64, NumberError> {
     match ty {
         ValType::I32 => {
             let value = integer(text)?;

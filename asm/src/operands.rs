@@ -166,7 +166,7 @@ impl Reader<'_, '_, '_> {
     ) -> Option<u64> {
         let text = token.span.of(self.body.context.text);
         let ty = rule.and_then(TypeRule::fixed).unwrap_or(ValType::I64);
-        let (result, range) = match literal::bits(text, ty) {
+        let (result, range) = match literal::parse_number(text, ty) {
             Ok(bits) if kind == Kind::Imm32 && ty == ValType::I64 && i32::try_from(bits as i64).is_err() => {
                 (Err(NumberError::Range), "from -2147483648 to 2147483647")
             }
