@@ -6,8 +6,11 @@ use crate::isa::{Effect, Kind, Op, Words};
 use crate::module::Function;
 use crate::types::Reg;
 
-/// Bits of work (blocks times registers) beyond which the analysis is not worth its time.
+/// Bits in the sets of all blocks (blocks times registers) beyond which the analysis is not worth its time.
 const MAX_BITS: usize = 1 << 23;
+/// How often a block may be visited on average: loops nested that deep settle in so many rounds. Hostile code takes as
+/// many rounds as it has blocks.
+const MAX_VISITS: usize = 16;
 
 /// A set of registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +21,8 @@ impl RegSet {
         RegSet(vec![0; registers.div_ceil(64)])
     }
 
-    fn set(&mut self, reg: Reg, value: bool) {
-        let bit = 1 << (reg.index() % 64);
-        let word = &mut self.0[reg.index() / 64];
-        *word = if value { *word | bit } else { *word & !bit };
+    fn insert(&mut self, reg: Reg) {
+        self.0[reg.index() / 64] |= 1 << (reg.index() % 64);
     }
 
     /// Whether the register is in the set.
@@ -29,21 +30,23 @@ impl RegSet {
         self.0.get(reg.index() / 64).is_some_and(|word| word >> (reg.index() % 64) & 1 != 0)
     }
 
-    /// Adds all of `other`; whether that changed anything.
-    fn union(&mut self, other: &RegSet) -> bool {
+    /// Adds what is in `added` and not in `except`; whether that changed anything.
+    fn add_without(&mut self, added: &RegSet, except: &RegSet) -> bool {
         let mut changed = false;
-        for (word, other) in self.0.iter_mut().zip(&other.0) {
-            changed |= other & !*word != 0;
-            *word |= other;
+        for ((word, added), except) in self.0.iter_mut().zip(&added.0).zip(&except.0) {
+            let added = added & !except;
+            changed |= added & !*word != 0;
+            *word |= added;
         }
         changed
     }
 }
 
-/// The registers of a verified function that may be read before they are written; `None` when the function is so
-/// large that finding out is not worth it (take it as all of them).
+/// The registers of a verified function that may be read before they are written; `None` when finding out takes more
+/// time than is worth it (take it as all of them). Takes linear time, in any case.
 ///
-/// The classical iteration to a fixed point over basic blocks, in reverse order of the code (Kildall, POPL 1973).
+/// The classical iteration to a fixed point over basic blocks, backwards, with a list of blocks to visit (Kildall,
+/// POPL 1973).
 ///
 /// # Panics
 ///
@@ -52,34 +55,46 @@ pub fn live_at_entry(function: &Function) -> Option<RegSet> {
     let code = function.code.as_slice();
     let registers = function.registers.len();
     let blocks = Blocks::of(code);
-    if blocks.starts.len().checked_mul(registers)? > MAX_BITS {
+    let count = blocks.starts.len();
+    if count.checked_mul(registers.max(64))? > MAX_BITS {
         return None;
     }
-    let mut live_in = vec![RegSet::new(registers); blocks.starts.len()];
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for block in (0..blocks.starts.len()).rev() {
-            let mut live = RegSet::new(registers);
-            for &pc in blocks.instructions(block).iter().rev() {
-                let words = &code[pc..];
-                let op = op_at(words);
-                // Successors before this instruction's own effect: it is the last of its block if it has any.
-                for_each_target(op, words, |displacement| {
-                    let target = blocks.block_at((pc as i64 + i64::from(displacement)) as usize);
-                    live.union(&live_in[target]);
-                });
-                let falls = !op.info().effects.has(Effect::Ends);
-                if falls && blocks.instructions(block).last() == Some(&pc) {
-                    live.union(&live_in[block + 1]);
+    let summaries: Vec<Summary> = (0..count).map(|block| blocks.summarize(block, code, registers)).collect();
+    let mut predecessors = vec![Vec::new(); count];
+    for (block, summary) in summaries.iter().enumerate() {
+        summary.successors.iter().for_each(|&next| predecessors[next].push(block));
+    }
+
+    let mut live: Vec<RegSet> = summaries.iter().map(|summary| summary.reads.clone()).collect();
+    let (mut waiting, mut is_waiting) = ((0..count).collect::<Vec<usize>>(), vec![true; count]);
+    let mut visits = count.checked_mul(MAX_VISITS)?;
+    while let Some(block) = waiting.pop() {
+        visits = visits.checked_sub(1)?;
+        is_waiting[block] = false;
+        let mut changed = false;
+        for &next in &summaries[block].successors {
+            // What the next block needs, this one does too, unless it writes it.
+            let needed = live[next].clone();
+            changed |= live[block].add_without(&needed, &summaries[block].writes);
+        }
+        if changed {
+            for &before in &predecessors[block] {
+                if !std::mem::replace(&mut is_waiting[before], true) {
+                    waiting.push(before);
                 }
-                for_each_register(op, words, Kind::Def, |reg| live.set(reg, false));
-                for_each_register(op, words, Kind::Use, |reg| live.set(reg, true));
             }
-            changed |= live_in[block].union(&live);
         }
     }
-    live_in.into_iter().next()
+    live.into_iter().next()
+}
+
+/// What a basic block does with registers, and where it goes.
+struct Summary {
+    /// Registers that it reads before it writes them.
+    reads: RegSet,
+    /// Registers that it writes.
+    writes: RegSet,
+    successors: Vec<usize>,
 }
 
 /// Basic blocks: where they start, and every instruction's pc.
@@ -117,6 +132,32 @@ impl Blocks {
     fn instructions(&self, block: usize) -> &[usize] {
         let end = self.starts.get(block + 1).copied().unwrap_or(self.pcs.len());
         &self.pcs[self.starts[block]..end]
+    }
+
+    fn summarize(&self, block: usize, code: &[u64], registers: usize) -> Summary {
+        let (mut reads, mut writes) = (RegSet::new(registers), RegSet::new(registers));
+        let mut successors = Vec::new();
+        let instructions = self.instructions(block);
+        for &pc in instructions {
+            let (op, words) = (op_at(&code[pc..]), &code[pc..]);
+            for_each_register(op, words, Kind::Use, |reg| {
+                if !writes.contains(reg) {
+                    reads.insert(reg);
+                }
+            });
+            for_each_register(op, words, Kind::Def, |reg| writes.insert(reg));
+        }
+        // Only the last instruction of a block goes anywhere but on.
+        if let Some(&pc) = instructions.last() {
+            let (op, words) = (op_at(&code[pc..]), &code[pc..]);
+            for_each_target(op, words, |displacement| {
+                successors.push(self.block_at((pc as i64 + i64::from(displacement)) as usize));
+            });
+            if !op.info().effects.has(Effect::Ends) {
+                successors.push(block + 1);
+            }
+        }
+        Summary { reads, writes, successors }
     }
 
     fn block_at(&self, pc: usize) -> usize {
