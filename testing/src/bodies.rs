@@ -1,0 +1,76 @@
+//! One function for each fuzz target, which the tests call too. Each takes any bytes and panics when something is wrong.
+
+use bytecode_spec::{VerifiedModule, encoding, verify as verify_module};
+use strata_asm::{assemble as assemble_text, assemble_bytes, disassemble};
+
+use crate::choices::Choices;
+use crate::{differential, generate, hostile, mutate};
+
+/// Reads bytes as a module in binary form; what is valid is round-tripped and run.
+pub fn decode(bytes: &[u8]) {
+    if let Ok(module) = encoding::decode(bytes)
+        && let Ok(module) = verify_module(module)
+    {
+        round_trips(&module);
+        hostile::run(&module);
+    }
+}
+
+/// Breaks a random module, its code or its declarations; what is still valid is round-tripped and run.
+pub fn verify(bytes: &[u8]) {
+    verify_changed(&mut Choices::from_bytes(bytes));
+}
+
+/// As [`verify`], with any decisions. Whether the module was still valid.
+pub fn verify_changed(choices: &mut Choices<'_>) -> bool {
+    let changes = 1 + choices.below(3);
+    let mut module = (*generate::program(choices)).clone();
+    for _ in 0..changes {
+        if choices.percent(20) {
+            mutate::declarations(choices, &mut module);
+        } else {
+            mutate::code(choices, &mut module);
+        }
+    }
+    let Ok(module) = verify_module(module) else { return false };
+    round_trips(&module);
+    hostile::run(&module);
+    true
+}
+
+/// Assembles bytes as text; what is a program is round-tripped.
+pub fn assemble(bytes: &[u8]) {
+    match assemble_bytes("fuzz.sasm", bytes) {
+        Ok(module) => round_trips(&module),
+        Err(errors) => {
+            assert!(errors.iter().len() > 0 || errors.total() > 0, "errors are never none");
+            assert!(!errors.render(false).is_empty());
+        }
+    }
+}
+
+/// Makes a random module and takes it through both forms and back.
+pub fn round_trip(bytes: &[u8]) {
+    round_trips(&generate::program(&mut Choices::from_bytes(bytes)));
+}
+
+/// Runs a random program in every configuration and in the reference.
+pub fn run(bytes: &[u8]) {
+    differential::check(&mut Choices::from_bytes(bytes));
+}
+
+/// Takes a module through both forms and back.
+///
+/// # Panics
+///
+/// When another module comes back.
+pub fn round_trips(module: &VerifiedModule) {
+    let encoded = encoding::encode(module);
+    let decoded = encoding::decode(&encoded).unwrap_or_else(|error| panic!("decode(encode(m)): {error}"));
+    assert!(decoded == **module, "decode(encode(m)) differs from m:\n{}", disassemble(module));
+    let text = disassemble(module);
+    let assembled = assemble_text("other.sasm", &text)
+        .unwrap_or_else(|errors| panic!("assemble(disassemble(m)):\n{}\n{text}", errors.render(false)));
+    assert!(*assembled == **module, "assemble(disassemble(m)) differs from m:\n{text}");
+    assert_eq!(disassemble(&assembled), text, "disassemble is not stable");
+}

@@ -1,0 +1,51 @@
+//! The configurations that every program is to behave equally in: a row for each tier and mode.
+
+use strata::{Config, Engine};
+
+/// One way to run programs.
+#[derive(Clone, Copy, Debug)]
+pub struct Configuration {
+    /// Its name in messages and in `;! tiers:` of cases.
+    pub name: &'static str,
+    /// Whether fuel is counted.
+    pub fuel: bool,
+    /// Whether a profile is recorded.
+    pub profile: bool,
+    /// What makes the engine run that way.
+    configure: fn(Config) -> Config,
+}
+
+/// Every configuration. A new tier adds its rows here, and all tests cover it.
+pub const ALL: &[Configuration] = &[
+    Configuration {
+        name: "portable",
+        fuel: false,
+        profile: true,
+        configure: |config| config.fuel(false).profile(true),
+    },
+    Configuration {
+        name: "portable-no-profile",
+        fuel: false,
+        profile: false,
+        configure: |config| config.fuel(false).profile(false),
+    },
+    Configuration {
+        name: "portable-fuel",
+        fuel: true,
+        profile: false,
+        configure: |config| config.fuel(true).profile(false),
+    },
+    Configuration {
+        name: "portable-fuel-profile",
+        fuel: true,
+        profile: true,
+        configure: |config| config.fuel(true).profile(true),
+    },
+];
+
+impl Configuration {
+    /// An engine of this configuration, with the limits of `config`.
+    pub fn engine(&self, config: Config) -> Engine {
+        Engine::new((self.configure)(config))
+    }
+}

@@ -1,0 +1,61 @@
+//! What directives expect of a profile.
+
+use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module};
+
+use super::case::Case;
+
+/// The number that `of(args)` stands for.
+pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String]) -> Result<u64, String> {
+    let profile = module.profile();
+    let function = |name: &str| -> Option<&FunctionProfile> {
+        let name = name.strip_prefix('@')?;
+        profile.functions.iter().find(|function| function.name == name)
+    };
+    let branches = |line: u32| -> Vec<(&FunctionProfile, &BranchProfile)> {
+        let all = profile.functions.iter().flat_map(|f| f.branches.iter().map(move |branch| (f, branch)));
+        all.filter(|(_, branch)| branch.line == Some(line)).collect()
+    };
+    let calls = |line: u32| -> Result<&IndirectCallProfile, String> {
+        let mut all = profile.functions.iter().flat_map(|f| &f.indirect_calls);
+        all.find(|call| call.line == Some(line)).ok_or_else(|| format!("no indirect call ran in line {line}"))
+    };
+    let counted = |counts: Vec<u64>, line: u32| {
+        if counts.is_empty() {
+            return Err(format!("no branch or loop in line {line} ran"));
+        }
+        Ok(counts.into_iter().sum())
+    };
+    match (of, args) {
+        ("calls", [name]) => Ok(function(name).map_or(0, |f| f.calls.into())),
+        ("back_edges", [place]) => {
+            let line = case.line(place)?;
+            let loops = profile.functions.iter().flat_map(|f| &f.loops).filter(|l| l.line == Some(line));
+            counted(loops.map(|l| l.back_edges).collect(), line)
+        }
+        ("taken", [place]) => {
+            let line = case.line(place)?;
+            counted(branches(line).iter().map(|(_, b)| b.taken.into()).collect(), line)
+        }
+        ("not_taken", [place]) => {
+            let line = case.line(place)?;
+            counted(branches(line).iter().map(|(_, b)| b.not_taken.into()).collect(), line)
+        }
+        ("taken", [place, target]) => {
+            let (line, target) = (case.line(place)?, case.line(target)?);
+            let found = branches(line).into_iter().filter(|(function, branch)| {
+                let function = module.verified().function(function.func);
+                function.and_then(|function| function.line(branch.target)) == Some(target)
+            });
+            counted(found.map(|(_, b)| b.taken.into()).collect(), line)
+        }
+        ("targets", [place]) => Ok(calls(case.line(place)?)?.targets.len() as u64),
+        ("others", [place]) => Ok(calls(case.line(place)?)?.others.into()),
+        ("target", [place, name]) => {
+            let call = calls(case.line(place)?)?;
+            let func = function(name).map(|f| f.func);
+            let found = call.targets.iter().filter(|(target, _)| func.is_some() && *target == func);
+            Ok(found.map(|(_, count)| u64::from(*count)).sum())
+        }
+        _ => Err(format!("unknown expectation {of} of {}", args.join(", "))),
+    }
+}
