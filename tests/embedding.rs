@@ -6,9 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use strata::{
-    AsStore, AsStoreMut, Caller, Config, Engine, Error, Extern, ExternRef, Func, FuncType, Global, GlobalType,
-    HostError, Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Store, Table, TableType,
-    Trap, TrapCause, TypedFunc, Val, ValType,
+    Caller, Config, Engine, Error, Extern, ExternRef, Func, FuncType, Global, GlobalType, HostError,
+    Instance, InterruptHandle, Limits, Linker, Memory, MemoryType, Module, Store, Table, TableType, Trap,
+    TrapCause, TypedFunc, Val, ValType,
 };
 
 type Result<T = ()> = std::result::Result<T, Error>;
@@ -58,7 +58,10 @@ fn typed_calls() -> Result {
 
     assert_error(instance.typed_func::<i32, i32>(&store, "mixed"), "asked for as (i32) -> i32");
     assert_error(instance.typed_func::<(), i32>(&store, "nothing"), "the function has type ()");
-    assert_error(instance.typed_func::<(), ()>(&store, "nothin"), "exported are \"mixed\", \"nothing\", \"nine\"");
+    assert_error(
+        instance.typed_func::<(), ()>(&store, "nothin"),
+        "exported are \"mixed\", \"nothing\", \"nine\"",
+    );
     assert_error(instance.memory(&store, "mixed"), "there is no exported memory \"mixed\"");
     Ok(())
 }
@@ -86,7 +89,11 @@ fn untyped_calls() -> Result {
 #[test]
 fn programs_in_both_forms() -> Result {
     let engine = Engine::default();
-    let text = Module::named(&engine, "one.sasm", "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}")?;
+    let text = Module::named(
+        &engine,
+        "one.sasm",
+        "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}",
+    )?;
     let bytes = bytecode_spec::encoding::encode(text.verified());
     let binary = Module::new(&engine, &bytes)?;
     assert_eq!(binary.verified().source, "one.sasm");
@@ -114,7 +121,7 @@ fn host_functions() -> Result {
         import func @divmod(i32, i32) -> (i32, i32) from "env" "divmod"
         import func @write(i32, i32) from "env" "write"
         import func @dynamic(i64, f32) -> (f32, i64) from "env" "dynamic"
-        memory 1 export
+        memory 1 export "memory"
         func @run() -> (f64, i32, i32, i32, f32, i64) export {
           reg %one: i32, %l: i64, %f: f32, %d: f64, %q: i32, %r: i32
           call @none()
@@ -177,7 +184,10 @@ fn host_functions_called_by_the_host() -> Result {
         results[0] = 1.into();
         Ok(())
     });
-    assert_error(wrong.call(&mut store, &[]), "result 0 of a host function needs a value of type i64, found i32");
+    assert_error(
+        wrong.call(&mut store, &[]),
+        "result 0 of a host function needs a value of type i64, found i32",
+    );
     Ok(())
 }
 
@@ -209,11 +219,14 @@ const CALLS_HOST: &str = r#"
     }"#;
 
 fn with_host<P>(f: impl strata::IntoHostFunc<(), P>) -> Result<(Store<()>, Instance)> {
-    let engine = Engine::default();
-    let mut store = Store::new(&engine, ());
-    let mut linker = Linker::new(&engine);
+    with_host_in(&Engine::default(), f)
+}
+
+fn with_host_in<P>(engine: &Engine, f: impl strata::IntoHostFunc<(), P>) -> Result<(Store<()>, Instance)> {
+    let mut store = Store::new(engine, ());
+    let mut linker = Linker::new(engine);
     linker.func("host", "f", f)?;
-    let module = Module::new(&engine, CALLS_HOST)?;
+    let module = Module::new(engine, CALLS_HOST)?;
     let instance = linker.instantiate(&mut store, &module)?;
     Ok((store, instance))
 }
@@ -239,7 +252,7 @@ fn host_errors_come_back() -> Result {
 fn host_panics_are_contained() -> Result {
     let dropped = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&dropped);
-    let (mut store, instance) = with_host(move || {
+    let (mut store, instance) = with_host(move || -> () {
         struct SetOnDrop(Arc<AtomicBool>);
         impl Drop for SetOnDrop {
             fn drop(&mut self) {
@@ -283,11 +296,11 @@ fn recursion_through_the_host_overflows_and_recovers() -> Result {
 
 #[test]
 fn traps_pass_through_the_host() -> Result {
-    let (mut store, instance) = with_host(|mut caller: Caller<'_, ()>| -> Result {
+    let engine = Engine::default();
+    let module = Module::new(&engine, "func @trap() export {\n trap unreachable\n}")?;
+    let (mut store, instance) = with_host_in(&engine, move |mut caller: Caller<'_, ()>| -> Result {
         let instance = caller.instance().expect("called by one");
-        let engine = caller.as_store().engine_of();
-        let module = Module::new(&engine, "func @trap() export {\n trap unreachable\n}")?;
-        let other = Linker::new(&engine).instantiate(&mut caller, &module)?;
+        let other = Linker::new(module.engine()).instantiate(&mut caller, &module)?;
         assert_ne!(instance, other);
         other.typed_func::<(), ()>(&caller, "trap")?.call(&mut caller, ())
     })?;
@@ -300,17 +313,6 @@ fn traps_pass_through_the_host() -> Result {
     assert_eq!(frames[1], "host.f (host)");
     assert!(frames[3].starts_with("run at"), "{frames:?}");
     Ok(())
-}
-
-/// What a host function needs to load a module by itself.
-trait EngineOf {
-    fn engine_of(&self) -> Engine;
-}
-
-impl<T: 'static> EngineOf for strata::StoreRef<'_, T> {
-    fn engine_of(&self) -> Engine {
-        self.engine().clone()
-    }
 }
 
 #[test]
@@ -509,7 +511,8 @@ fn linker_errors() -> Result {
     let limits = |min, max| Limits { min, max };
     let memory = Memory::new(&mut store, MemoryType { limits: limits(2, Some(5)) })?;
     let table = Table::new(&mut store, TableType { element: ValType::ExternRef, limits: limits(3, None) })?;
-    let constant = Global::new(&mut store, GlobalType { content: ValType::I64, mutable: false }, 5i64.into())?;
+    let constant =
+        Global::new(&mut store, GlobalType { content: ValType::I64, mutable: false }, 5i64.into())?;
     linker.define("m", "memory", memory)?.define("m", "table", table)?.define("m", "global", constant)?;
     let cases = [
         ("memory 2 5", "memory", None),
@@ -540,7 +543,8 @@ fn linker_errors() -> Result {
     let other = Engine::default();
     assert_error(Linker::new(&other).instantiate(&mut store, &two), "belongs to another store or engine");
     let mut stranger = Store::new(&other, ());
-    assert_error(linker.instantiate(&mut stranger, &two), "belongs to another store or engine");
+    let fits = module("import func @f(i32) from \"m\" \"f\"")?;
+    assert_error(linker.instantiate(&mut stranger, &fits), "belongs to another store or engine");
     Ok(())
 }
 
@@ -553,7 +557,10 @@ fn memories() -> Result {
     assert_eq!(&five, b"hello");
     memory.write(&mut store, 65_531, b"world")?;
     assert_eq!(&memory.data(&store)?[65_531..], b"world");
-    assert_error(memory.write(&mut store, 65_532, b"world"), "bytes 65532 to 65537 are out of bounds: the memory has 65536");
+    assert_error(
+        memory.write(&mut store, 65_532, b"world"),
+        "bytes 65532 to 65537 are out of bounds: the memory has 65536",
+    );
     assert_error(memory.read(&store, u32::MAX, &mut five), "out of bounds");
     assert_eq!(&memory.data(&store)?[65_531..], b"world");
     assert_eq!((memory.pages(&store)?, memory.grow(&mut store, 2)?, memory.pages(&store)?), (1, 1, 3));
@@ -587,13 +594,17 @@ fn tables_and_references() -> Result {
     assert_error(t.get(&mut store, 2), "elements 2 to 3 are out of bounds: the table has 2");
     t.set(&mut store, 1, Val::FuncRef(Some(one)))?;
     assert_error(t.set(&mut store, 2, Val::FuncRef(None)), "out of bounds");
-    assert_error(t.set(&mut store, 0, Val::ExternRef(None)), "the table needs a value of type funcref, found externref");
+    assert_error(
+        t.set(&mut store, 0, Val::ExternRef(None)),
+        "the table needs a value of type funcref, found externref",
+    );
     assert_eq!(t.grow(&mut store, 3, Val::FuncRef(Some(one)))?, 2);
     assert_eq!(t.len(&store)?, 5);
     assert_error(t.grow(&mut store, 1, Val::FuncRef(None)), "a table of 6 elements is more than 5");
 
     let name = store.extern_ref("a name".to_owned());
-    let same = instance.typed_func::<(Option<ExternRef>, Option<Func>), (Option<ExternRef>, Option<Func>)>(&store, "same")?;
+    let same = instance
+        .typed_func::<(Option<ExternRef>, Option<Func>), (Option<ExternRef>, Option<Func>)>(&store, "same")?;
     assert_eq!(same.call(&mut store, (Some(name), Some(one)))?, (Some(name), Some(one)));
     assert_eq!(same.call(&mut store, (None, None))?, (None, None));
     same.call(&mut store, (Some(name), None))?;
@@ -698,7 +709,10 @@ fn limits_of_the_configuration() -> Result {
         "a memory of 3 pages is more than 2",
     );
     assert_error(
-        Table::new(&mut store, TableType { element: ValType::FuncRef, limits: Limits { min: 11, max: None } }),
+        Table::new(
+            &mut store,
+            TableType { element: ValType::FuncRef, limits: Limits { min: 11, max: None } },
+        ),
         "a table of 11 elements is more than 10",
     );
     Ok(())
@@ -711,12 +725,18 @@ fn a_failed_instantiation_leaves_what_it_has_written() -> Result {
     let memory = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: None } })?;
     let mut linker = Linker::new(&engine);
     linker.define("m", "memory", memory)?;
-    let module = Module::new(&engine, "import memory 1 from \"m\" \"memory\"\ndata 0 \"written\"\ndata 65536 \"not\"")?;
+    let module = Module::new(
+        &engine,
+        "import memory 1 from \"m\" \"memory\"\ndata 0 \"written\"\ndata 65536 \"not\"",
+    )?;
     assert_eq!(cause(linker.instantiate(&mut store, &module)), TrapCause::MemoryOutOfBounds);
     assert_eq!(&memory.data(&store)?[..7], b"written");
 
     // Functions that got into a table live on, though their instance was never given out.
-    let table = Table::new(&mut store, TableType { element: ValType::FuncRef, limits: Limits { min: 1, max: None } })?;
+    let table = Table::new(
+        &mut store,
+        TableType { element: ValType::FuncRef, limits: Limits { min: 1, max: None } },
+    )?;
     linker.define("m", "table", table)?;
     let module = Module::new(
         &engine,
@@ -764,24 +784,28 @@ fn host_functions_may_do_everything() -> Result {
     // Grows memory and table of the caller, sets a global, makes references and functions, instantiates, all in one call.
     let engine = Engine::default();
     let mut linker = Linker::new(&engine);
-    linker.func("host", "all", |mut caller: Caller<'_, Vec<i32>>| -> std::result::Result<i32, HostError> {
-        let memory = caller.memory().ok_or("a memory")?;
-        memory.grow(&mut caller, 1)?;
-        let Some(Extern::Table(table)) = caller.export("t") else { return Err("a table".into()) };
-        let seven = Func::wrap(&mut caller, |caller: Caller<'_, Vec<i32>>| caller.data().len() as i32 + 7);
-        table.grow(&mut caller, 1, Val::FuncRef(Some(seven)))?;
-        let Some(Extern::Global(global)) = caller.export("g") else { return Err("a global".into()) };
-        global.set(&mut caller, 5i64.into())?;
-        caller.data_mut().push(1);
-        let results = seven.call(&mut caller, &[])?;
-        let engine = caller.as_store_mut().engine_of();
-        let module = Module::new(&engine, "memory 1")?;
-        Linker::new(&engine).instantiate(&mut caller, &module)?;
-        match results[..] {
-            [Val::I32(n)] => Ok(n),
-            _ => Err("a number".into()),
-        }
-    })?;
+    let another = Module::new(&engine, "memory 1")?;
+    linker.func(
+        "host",
+        "all",
+        move |mut caller: Caller<'_, Vec<i32>>| -> std::result::Result<i32, HostError> {
+            let memory = caller.memory().ok_or("a memory")?;
+            memory.grow(&mut caller, 1)?;
+            let Some(Extern::Table(table)) = caller.export("t") else { return Err("a table".into()) };
+            let seven =
+                Func::wrap(&mut caller, |caller: Caller<'_, Vec<i32>>| caller.data().len() as i32 + 7);
+            table.grow(&mut caller, 1, Val::FuncRef(Some(seven)))?;
+            let Some(Extern::Global(global)) = caller.export("g") else { return Err("a global".into()) };
+            global.set(&mut caller, 5i64.into())?;
+            caller.data_mut().push(1);
+            let results = seven.call(&mut caller, &[])?;
+            Linker::new(another.engine()).instantiate(&mut caller, &another)?;
+            match results[..] {
+                [Val::I32(n)] => Ok(n),
+                _ => Err("a number".into()),
+            }
+        },
+    )?;
     let module = Module::new(
         &engine,
         r#"
@@ -805,12 +829,6 @@ fn host_functions_may_do_everything() -> Result {
     assert_eq!(run.call(&mut store, ())?, (8, 8, 5, 2));
     assert_eq!(run.call(&mut store, ())?, (9, 9, 5, 3));
     Ok(())
-}
-
-impl<T: 'static> EngineOf for strata::StoreMut<'_, T> {
-    fn engine_of(&self) -> Engine {
-        self.engine().clone()
-    }
 }
 
 #[test]

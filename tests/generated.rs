@@ -298,10 +298,9 @@ fn tests_of_constants() {
         let (inputs, _) = types(op);
         let ty = inputs[0];
         // Constants have 32 bits and are sign-extended.
-        let constants = edges(ValType::I32).into_iter().map(|bits| match ty {
-            ValType::I64 => i64::from(bits as i32) as u64,
-            _ => bits,
-        });
+        let constants = edges(ValType::I32)
+            .into_iter()
+            .map(|bits| if ty == ValType::I64 { i64::from(bits as i32) as u64 } else { bits });
         let mut program = Program::default();
         let functions: Vec<(u64, [usize; 2])> = constants
             .map(|constant| {

@@ -415,29 +415,29 @@ mod tests {
 
     #[test]
     fn integers_fit_their_type_signed_or_unsigned() {
-        assert_eq!(bits("-1", ValType::I32), Ok(0xFFFF_FFFF));
-        assert_eq!(bits("0xFFFF_FFFF", ValType::I32), Ok(0xFFFF_FFFF));
-        assert_eq!(bits("4294967296", ValType::I32), Err(NumberError::Range));
-        assert_eq!(bits("-2147483649", ValType::I32), Err(NumberError::Range));
-        assert_eq!(bits("-9223372036854775808", ValType::I64), Ok(1 << 63));
-        assert_eq!(bits("-9223372036854775809", ValType::I64), Err(NumberError::Range));
-        assert_eq!(bits("99999999999999999999", ValType::I64), Err(NumberError::Range));
-        assert_eq!(bits("0b101", ValType::I32), Ok(5));
-        assert_eq!(bits("0o17", ValType::I32), Ok(15));
-        assert_eq!(bits("'a'", ValType::I32), Ok(97));
-        assert_eq!(bits("'\\''", ValType::I32), Ok(39));
-        assert_eq!(bits("'é'", ValType::I32), Ok(0xE9));
+        assert_eq!(parse_number("-1", ValType::I32), Ok(0xFFFF_FFFF));
+        assert_eq!(parse_number("0xFFFF_FFFF", ValType::I32), Ok(0xFFFF_FFFF));
+        assert_eq!(parse_number("4294967296", ValType::I32), Err(NumberError::Range));
+        assert_eq!(parse_number("-2147483649", ValType::I32), Err(NumberError::Range));
+        assert_eq!(parse_number("-9223372036854775808", ValType::I64), Ok(1 << 63));
+        assert_eq!(parse_number("-9223372036854775809", ValType::I64), Err(NumberError::Range));
+        assert_eq!(parse_number("99999999999999999999", ValType::I64), Err(NumberError::Range));
+        assert_eq!(parse_number("0b101", ValType::I32), Ok(5));
+        assert_eq!(parse_number("0o17", ValType::I32), Ok(15));
+        assert_eq!(parse_number("'a'", ValType::I32), Ok(97));
+        assert_eq!(parse_number("'\\''", ValType::I32), Ok(39));
+        assert_eq!(parse_number("'é'", ValType::I32), Ok(0xE9));
         for malformed in ["12abc", "0x", "1__0", "1_", "0b2", "''", "'ab'", "1.2.3", "1e", "0x1p"] {
-            assert_eq!(bits(malformed, ValType::I64), Err(NumberError::Malformed), "{malformed}");
+            assert_eq!(parse_number(malformed, ValType::I64), Err(NumberError::Malformed), "{malformed}");
         }
         for float in ["1.5", "1e3", "0x1p3", "inf", "-nan", "nan:0x1", "2."] {
-            assert_eq!(bits(float, ValType::I64), Err(NumberError::NotInteger), "{float}");
+            assert_eq!(parse_number(float, ValType::I64), Err(NumberError::NotInteger), "{float}");
         }
     }
 
     #[test]
     fn hexadecimal_floats_round_to_nearest_even() {
-        let f64_of = |text| bits(text, ValType::F64).map(f64::from_bits);
+        let f64_of = |text| parse_number(text, ValType::F64).map(f64::from_bits);
         assert_eq!(f64_of("0x1.8p3"), Ok(12.0));
         assert_eq!(f64_of("-0x.8p1"), Err(NumberError::Malformed));
         assert_eq!(f64_of("0x0.8p1"), Ok(1.0));
@@ -452,7 +452,7 @@ mod tests {
         assert_eq!(f64_of("0x1p99999999999999999999"), Err(NumberError::Range));
         assert_eq!(f64_of("0x0p99999999999999999999"), Ok(0.0));
         assert_eq!(f64_of("0x0.fffffffffffffp-1022"), Ok(f64::MIN_POSITIVE - 5e-324));
-        let f32_of = |text| bits(text, ValType::F32).map(|b| f32::from_bits(b as u32));
+        let f32_of = |text| parse_number(text, ValType::F32).map(|b| f32::from_bits(b as u32));
         assert_eq!(f32_of("0x1.000001p0"), Ok(1.0));
         assert_eq!(f32_of("0x1.000003p0"), Ok(1.0 + 2.0 * f32::EPSILON));
         assert_eq!(f32_of("0x1.fffffep127"), Ok(f32::MAX));
@@ -468,14 +468,14 @@ mod tests {
             for ty in [ValType::I64, ValType::F64] {
                 let mut text = String::new();
                 write_constant(&mut text, f, ty);
-                assert_eq!(bits(&text, ty), Ok(f), "{text}");
+                assert_eq!(parse_number(&text, ty), Ok(f), "{text}");
             }
         }
         for f in [0, 1, 0x7FC0_0000, 0xFF80_0001, 0x7F80_0000, 0x8000_0000, 0x3F80_0001] {
             for ty in [ValType::I32, ValType::F32] {
                 let mut text = String::new();
                 write_constant(&mut text, f, ty);
-                assert_eq!(bits(&text, ty), Ok(f), "{text}");
+                assert_eq!(parse_number(&text, ty), Ok(f), "{text}");
             }
         }
     }

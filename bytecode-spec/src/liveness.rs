@@ -8,9 +8,11 @@ use crate::types::Reg;
 
 /// Bits in the sets of all blocks (blocks times registers) beyond which the analysis is not worth its time.
 const MAX_BITS: usize = 1 << 23;
-/// How often a block may be visited on average: loops nested that deep settle in so many rounds. Hostile code takes as
-/// many rounds as it has blocks.
-const MAX_VISITS: usize = 16;
+/// Edges that blocks have at most, on average, for that: most have one or two, large branch tables very many.
+const MAX_EDGES: usize = 4;
+/// How often an edge between blocks may be followed on average: loops nested that deep settle in so many rounds. Hostile
+/// code takes as many rounds as it has blocks.
+const MAX_ROUNDS: usize = 16;
 
 /// A set of registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,10 @@ pub fn live_at_entry(function: &Function) -> Option<RegSet> {
         return None;
     }
     let summaries: Vec<Summary> = (0..count).map(|block| blocks.summarize(block, code, registers)).collect();
+    let work: usize = summaries.iter().map(Summary::work).sum();
+    if work.checked_mul(registers)? > MAX_EDGES * MAX_BITS {
+        return None;
+    }
     let mut predecessors = vec![Vec::new(); count];
     for (block, summary) in summaries.iter().enumerate() {
         summary.successors.iter().for_each(|&next| predecessors[next].push(block));
@@ -67,9 +73,9 @@ pub fn live_at_entry(function: &Function) -> Option<RegSet> {
 
     let mut live: Vec<RegSet> = summaries.iter().map(|summary| summary.reads.clone()).collect();
     let (mut waiting, mut is_waiting) = ((0..count).collect::<Vec<usize>>(), vec![true; count]);
-    let mut visits = count.checked_mul(MAX_VISITS)?;
+    let mut left = work.checked_mul(MAX_ROUNDS)?;
     while let Some(block) = waiting.pop() {
-        visits = visits.checked_sub(1)?;
+        left = left.checked_sub(summaries[block].work())?;
         is_waiting[block] = false;
         let mut changed = false;
         for &next in &summaries[block].successors {
@@ -94,7 +100,15 @@ struct Summary {
     reads: RegSet,
     /// Registers that it writes.
     writes: RegSet,
+    /// Each once.
     successors: Vec<usize>,
+}
+
+impl Summary {
+    /// What a visit costs, in operations on sets.
+    fn work(&self) -> usize {
+        1 + self.successors.len()
+    }
 }
 
 /// Basic blocks: where they start, and every instruction's pc.
@@ -157,6 +171,8 @@ impl Blocks {
                 successors.push(block + 1);
             }
         }
+        successors.sort_unstable();
+        successors.dedup();
         Summary { reads, writes, successors }
     }
 

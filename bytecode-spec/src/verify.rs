@@ -146,9 +146,10 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
     // Instructions are checked against the declarations: these must hold first.
     if errors.0.is_empty() {
         let imported = spaces.imported_funcs;
+        let mut scratch = Scratch::default();
         for (i, function) in module.functions.iter().enumerate() {
             let index = FuncIndex(imported + i as u32);
-            FunctionVerifier::new(&module, &spaces, index, function, &mut errors).verify();
+            FunctionVerifier::new(&module, &spaces, index, function, &mut errors, &mut scratch).verify();
             if errors.full() {
                 break;
             }
@@ -165,7 +166,8 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
 
 fn drop_idle_names(names: &mut Vec<String>) {
     for (i, name) in names.iter_mut().enumerate() {
-        if name.strip_prefix('r').is_some_and(|number| number == i.to_string()) {
+        let number = name.strip_prefix('r').filter(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+        if number.is_some_and(|number| number == i.to_string()) {
             name.clear();
         }
     }
@@ -335,7 +337,12 @@ fn check_const(init: ConstExpr, wanted: ValType, spaces: &IndexSpaces, place: Pl
         ConstExpr::I64(_) => ValType::I64,
         ConstExpr::F32(_) => ValType::F32,
         ConstExpr::F64(_) => ValType::F64,
-        ConstExpr::Null(ty) => ty,
+        ConstExpr::Null(ty) => {
+            if !ty.is_ref() {
+                errors.add(place, format!("null is no {ty}"));
+            }
+            ty
+        }
         ConstExpr::Func(func) => {
             check_index("function", func.index(), spaces.funcs.len(), place, errors);
             ValType::FuncRef
@@ -366,12 +373,18 @@ struct FunctionVerifier<'a> {
     index: FuncIndex,
     function: &'a Function,
     errors: &'a mut Errors,
+    scratch: &'a mut Scratch,
+    /// The instruction at hand.
+    pc: Pc,
+}
+
+/// What is noted of a function while its instructions are checked.
+#[derive(Default)]
+struct Scratch {
     /// One bit a word: an instruction starts there.
     starts: Vec<u64>,
     /// Branches that must go to one: where they are, and where they go.
     branches: Vec<(Pc, i64)>,
-    /// The instruction at hand.
-    pc: Pc,
 }
 
 /// What an instruction's operands say together.
@@ -381,8 +394,10 @@ struct Together<'a> {
     variable: Option<(ValType, &'static str)>,
     /// The type of the function called.
     signature: Option<&'a FuncType>,
-    uses: Option<List>,
-    defs: Option<List>,
+    /// Registers read, and the operand's name.
+    uses: Option<(List, &'static str)>,
+    /// Registers written, and the operand's name.
+    defs: Option<(List, &'static str)>,
 }
 
 impl<'a> FunctionVerifier<'a> {
@@ -392,9 +407,12 @@ impl<'a> FunctionVerifier<'a> {
         index: FuncIndex,
         function: &'a Function,
         errors: &'a mut Errors,
+        scratch: &'a mut Scratch,
     ) -> Self {
-        let starts = vec![0; function.code.len().div_ceil(64)];
-        FunctionVerifier { module, spaces, index, function, errors, starts, branches: Vec::new(), pc: Pc(0) }
+        scratch.starts.clear();
+        scratch.starts.resize(function.code.len().div_ceil(64), 0);
+        scratch.branches.clear();
+        FunctionVerifier { module, spaces, index, function, errors, scratch, pc: Pc(0) }
     }
 
     fn verify(mut self) {
@@ -427,7 +445,7 @@ impl<'a> FunctionVerifier<'a> {
         let mut at = 0;
         while at < code.len() {
             self.pc = Pc(at as u32);
-            self.starts[at / 64] |= 1 << (at % 64);
+            self.scratch.starts[at / 64] |= 1 << (at % 64);
             let Some(op) = Op::from_code(code[at] as u16) else {
                 return self.error(None, format!("unknown opcode {}", code[at] as u16));
             };
@@ -435,14 +453,15 @@ impl<'a> FunctionVerifier<'a> {
             let Some(length) = info.length(&code[at..]) else {
                 return self.error(None, format!("{} does not end within the code", info.mnemonic));
             };
-            self.instruction(info, &code[at..at + length]);
+            self.instruction(info, &code[at..], length);
             ended = info.effects.has(Effect::Ends);
             at += length;
         }
         if !ended {
             self.error(None, "control runs off the end of the function; end it with ret, jump or trap");
         }
-        for (pc, target) in std::mem::take(&mut self.branches) {
+        for i in 0..self.scratch.branches.len() {
+            let (pc, target) = self.scratch.branches[i];
             if !self.is_start(target) {
                 self.pc = pc;
                 self.error(Some("target"), format!("branches to {target}, where no instruction starts"));
@@ -468,7 +487,7 @@ impl<'a> FunctionVerifier<'a> {
 
     fn is_start(&self, at: i64) -> bool {
         usize::try_from(at)
-            .is_ok_and(|at| self.starts.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0))
+            .is_ok_and(|at| self.scratch.starts.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 != 0))
     }
 
     #[cold]
@@ -482,15 +501,35 @@ impl<'a> FunctionVerifier<'a> {
         &self.module.types[ty.index()].ty
     }
 
-    fn instruction(&mut self, info: &OpInfo, words: &[u64]) {
-        for (&word, &used) in words.iter().zip(&info.used_bits[..info.fixed_words.into()]) {
-            if word & !used != 0 {
-                self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic));
-            }
+    /// Checks the instruction at the start of `words`. What most instructions need is here, and does the same for all
+    /// of them: a branch on what an operand is would often be predicted wrongly, and cost more than the checks.
+    #[inline(always)]
+    fn instruction(&mut self, info: &OpInfo, words: &[u64], length: usize) {
+        let checks = &info.checks;
+        let zero = |i| words.get(i).copied().unwrap_or(0) & checks.zero_bits[i];
+        if zero(0) | zero(1) | zero(2) != 0 {
+            self.wrong_bits(info, words);
         }
+        if checks.memory & self.spaces.memories.is_empty() {
+            self.error(None, format!("{} needs a memory, and the module has none", info.mnemonic));
+        }
+        let registers = self.function.registers.as_slice();
+        let fits =
+            |(lane, ty): (u8, ValType)| registers.get(usize::from(words.lane(lane.into()))) == Some(&ty);
+        if checks.typed.is_some_and(|[a, b, c]| !(fits(a) & fits(b) & fits(c))) {
+            self.wrong_registers(info, words);
+        }
+        if !checks.others.is_empty() {
+            self.others(info, &words[..length]);
+        }
+    }
+
+    /// Checks the operands that need a look of their own, and what they say together.
+    #[inline(never)]
+    fn others(&mut self, info: &OpInfo, words: &[u64]) {
         let mut together = Together::default();
         let mut tail = u32::from(info.fixed_lanes);
-        for operand in info.operands {
+        for operand in info.checks.others {
             self.operand(info, operand, words, &mut together, &mut tail);
         }
         let Some(uses) = together.uses else { return };
@@ -499,9 +538,9 @@ impl<'a> FunctionVerifier<'a> {
             Some(signature) => (&signature.params, &signature.results),
             None => (own, own),
         };
-        self.list("args", info, words, uses, inputs);
+        self.list(info, words, uses, inputs);
         match together.defs {
-            Some(defs) => self.list("results", info, words, defs, outputs),
+            Some(defs) => self.list(info, words, defs, outputs),
             // A call in place of this function returns what this function returns.
             None if outputs != own => {
                 let ty = self.signature_of(self.function.ty);
@@ -510,9 +549,41 @@ impl<'a> FunctionVerifier<'a> {
             }
             None => {}
         }
-        let used = uses.first + uses.len..together.defs.map_or(words.len() as u32 * 4, |defs| defs.first);
-        if used.into_iter().any(|lane| words.lane(lane as usize) != 0) {
-            self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic));
+        let end = together.defs.map_or(words.len() as u32 * 4, |(defs, _)| defs.first);
+        if (uses.0.first + uses.0.len..end).any(|lane| words.lane(lane as usize) != 0) {
+            self.stray_bits(info);
+        }
+    }
+
+    #[cold]
+    fn wrong_bits(&mut self, info: &OpInfo, words: &[u64]) {
+        for operand in info.operands {
+            let lane = usize::from(operand.lane);
+            if operand.is_narrow() && words.word(lane) >> 32 != 0 {
+                return self.error(Some(operand.name), "the upper half of a 32-bit constant must be zero");
+            }
+            if operand.kind == Kind::Feedback && words.word(lane) != 0 {
+                return self.error(Some(operand.name), "feedback must be zero in a module");
+            }
+        }
+        self.stray_bits(info);
+    }
+
+    #[cold]
+    fn stray_bits(&mut self, info: &OpInfo) {
+        self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic));
+    }
+
+    #[cold]
+    fn wrong_registers(&mut self, info: &OpInfo, words: &[u64]) {
+        for operand in info.operands {
+            let Some(wanted) = operand.register_type() else { continue };
+            let reg = Reg(words.lane(operand.lane.into()));
+            match self.function.registers.get(reg.index()) {
+                Some(&found) if found == wanted => {}
+                Some(&found) => self.wrong_type(operand.name, info, reg, wanted, found),
+                None => self.no_register(operand.name, reg),
+            }
         }
     }
 
@@ -529,25 +600,9 @@ impl<'a> FunctionVerifier<'a> {
         let index = |words: &[u64]| words.half(lane) as usize;
         match operand.kind {
             Kind::Def | Kind::Use => self.register(info, operand, Reg(words.lane(lane)), together),
-            Kind::Imm64 => {
-                let narrow = matches!(operand.rule, Some(TypeRule::I32 | TypeRule::F32));
-                if narrow && words.word(lane) >> 32 != 0 {
-                    self.error(Some(operand.name), "the upper half of a 32-bit constant must be zero");
-                }
-            }
-            Kind::Imm32 | Kind::Offset => {}
+            // Not among the others.
+            Kind::Imm64 | Kind::Imm32 | Kind::Offset | Kind::Memory | Kind::Feedback => {}
             Kind::Target => self.branch(words.half(lane) as i32),
-            Kind::Feedback => {
-                if words.word(lane) != 0 {
-                    self.error(Some(operand.name), "feedback must be zero in a module");
-                }
-            }
-            Kind::Memory => {
-                if words.lane(lane) != 0 || self.spaces.memories.is_empty() {
-                    let message = format!("{} needs a memory, and the module has none", info.mnemonic);
-                    self.error(None, message);
-                }
-            }
             Kind::Func | Kind::FuncDefined | Kind::FuncImport => {
                 let Some(&ty) = self.spaces.funcs.get(index(words)) else {
                     return self.missing(operand, "function", index(words), self.spaces.funcs.len());
@@ -611,12 +666,13 @@ impl<'a> FunctionVerifier<'a> {
             }
             Kind::Uses => {
                 let len = u32::from(words.lane(lane));
-                together.uses = Some(List { first: *tail, len });
+                together.uses = Some((List { first: *tail, len }, operand.name));
                 *tail += len;
             }
             Kind::Defs => {
                 let len = u32::from(words.lane(lane));
-                together.defs = Some(List { first: words.len() as u32 * 4 - len, len });
+                let list = List { first: words.len() as u32 * 4 - len, len };
+                together.defs = Some((list, operand.name));
             }
             Kind::Targets => {
                 let list = List { first: tail.next_multiple_of(2), len: words.half(lane) };
@@ -633,7 +689,7 @@ impl<'a> FunctionVerifier<'a> {
     }
 
     fn branch(&mut self, displacement: i32) {
-        self.branches.push((self.pc, i64::from(self.pc.0) + i64::from(displacement)));
+        self.scratch.branches.push((self.pc, i64::from(self.pc.0) + i64::from(displacement)));
     }
 
     #[cold]
@@ -646,16 +702,12 @@ impl<'a> FunctionVerifier<'a> {
         let Some(&found) = self.function.registers.get(reg.index()) else {
             return self.no_register(operand.name, reg);
         };
-        match operand.rule.and_then(TypeRule::fixed) {
-            Some(wanted) if wanted == found => {}
-            Some(wanted) => self.wrong_type(operand.name, info, reg, wanted, found),
-            None if operand.rule == Some(TypeRule::R) && !found.is_ref() => {
-                let name = self.reg_name(reg);
-                let message = format!("{} needs a reference in {name}, found {found}", info.mnemonic);
-                self.error(Some(operand.name), message);
-            }
-            None => self.unify(info, operand, found, together),
+        if operand.rule == Some(TypeRule::R) && !found.is_ref() {
+            let name = self.reg_name(reg);
+            let message = format!("{} needs a reference in {name}, found {found}", info.mnemonic);
+            return self.error(Some(operand.name), message);
         }
+        self.unify(info, operand, found, together);
     }
 
     fn unify(&mut self, info: &OpInfo, operand: &OperandInfo, found: ValType, together: &mut Together<'_>) {
@@ -671,12 +723,13 @@ impl<'a> FunctionVerifier<'a> {
         }
     }
 
-    fn list(&mut self, operand: &'static str, info: &OpInfo, words: &[u64], list: List, types: &[ValType]) {
-        let operand = if operand == "args" && info.operands.iter().any(|o| o.name == "values") {
-            "values"
-        } else {
-            operand
-        };
+    fn list(
+        &mut self,
+        info: &OpInfo,
+        words: &[u64],
+        (list, operand): (List, &'static str),
+        types: &[ValType],
+    ) {
         if list.len as usize != types.len() {
             let plural = if types.len() == 1 { "" } else { "s" };
             let message = format!(

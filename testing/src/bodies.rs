@@ -4,7 +4,7 @@ use bytecode_spec::{VerifiedModule, encoding, verify as verify_module};
 use strata_asm::{assemble as assemble_text, assemble_bytes, disassemble};
 
 use crate::choices::Choices;
-use crate::{differential, generate, hostile, mutate};
+use crate::{differential, generate, hostile, mutate, validity};
 
 /// Reads bytes as a module in binary form; what is valid is round-tripped and run.
 pub fn decode(bytes: &[u8]) {
@@ -22,17 +22,28 @@ pub fn verify(bytes: &[u8]) {
 }
 
 /// As [`verify`], with any decisions. Whether the module was still valid.
+///
+/// # Panics
+///
+/// Also when the verifier's verdict on the code differs from the naive one.
 pub fn verify_changed(choices: &mut Choices<'_>) -> bool {
-    let changes = 1 + choices.below(3);
     let mut module = (*generate::program(choices)).clone();
-    for _ in 0..changes {
-        if choices.percent(20) {
-            mutate::declarations(choices, &mut module);
-        } else {
-            mutate::code(choices, &mut module);
+    let declarations = choices.percent(20);
+    if declarations {
+        mutate::declarations(choices, &mut module);
+    }
+    for _ in 0..1 + choices.below(3) {
+        mutate::code(choices, &mut module);
+    }
+    let naive = (!declarations).then(|| validity::code_is_valid(&module));
+    let verified = verify_module(module);
+    if let Some(naive) = naive {
+        match &verified {
+            Ok(module) => assert!(naive, "invalid code was accepted:\n{}", disassemble(module)),
+            Err(errors) => assert!(!naive, "valid code was refused: {errors}"),
         }
     }
-    let Ok(module) = verify_module(module) else { return false };
+    let Ok(module) = verified else { return false };
     round_trips(&module);
     hostile::run(&module);
     true

@@ -116,7 +116,7 @@ pub fn in_reference(module: &VerifiedModule, args: &[u64], fuel: Option<u64>) ->
 pub fn run(module: &VerifiedModule, args: &[u64], configuration: &Configuration, fuel: u64) -> Seen {
     let start = module.start;
     let module = without_start(module);
-    let config = Config::new().max_table_elements(MAX_TABLE_ELEMENTS).max_stack_bytes(64 << 20);
+    let config = Config::new().max_table_elements(MAX_TABLE_ELEMENTS).max_stack_bytes(stack_bytes(&module));
     let engine = configuration.engine(config);
     let loaded = Module::from_verified(&engine, module.clone());
     let mut store = Store::new(&engine, ());
@@ -155,6 +155,12 @@ pub fn run(module: &VerifiedModule, args: &[u64], configuration: &Configuration,
     }
 }
 
+/// Room for the deepest recursion that the budget of a random program allows.
+fn stack_bytes(module: &VerifiedModule) -> usize {
+    let largest = module.functions.iter().map(|function| function.registers.len()).max().unwrap_or(0);
+    (generate::MAX_BUDGET + 20) * (largest + 10) * size_of::<u64>()
+}
+
 fn without_start(module: &VerifiedModule) -> VerifiedModule {
     let mut module = (**module).clone();
     module.start = None;
@@ -188,15 +194,13 @@ impl Run {
 
     /// The value as the reference has it.
     fn number(&self, value: Val) -> u64 {
-        match value {
-            Val::FuncRef(Some(func)) => {
-                let place = self.functions.iter().position(|&known| known == func);
-                place.expect("a function of the program") as u64 + 1
-            }
-            Val::ExternRef(Some(value)) => {
-                *value.data(&self.store).expect("of this store").downcast_ref::<u64>().expect("a number")
-            }
-            other => slots::from_val(other).unwrap_or(0),
+        if let Val::FuncRef(Some(func)) = value {
+            let place = self.functions.iter().position(|&known| known == func);
+            place.expect("a function of the program") as u64 + 1
+        } else if let Val::ExternRef(Some(value)) = value {
+            *value.data(&self.store).expect("of this store").downcast_ref::<u64>().expect("a number")
+        } else {
+            slots::from_val(value).unwrap_or(0)
         }
     }
 

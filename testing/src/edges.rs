@@ -28,7 +28,7 @@ pub fn edges(ty: ValType) -> Vec<u64> {
                 .chain(F64_KINDS.iter().flat_map(|&bits| [bits, bits | 1 << 63]))
                 .collect()
         }
-        _ => vec![0],
+        ValType::FuncRef | ValType::ExternRef => vec![0],
     };
     slots.sort_unstable();
     slots.dedup();
@@ -54,7 +54,7 @@ pub fn few_edges(ty: ValType) -> Vec<u64> {
                 .map(f64::to_bits)
                 .to_vec()
         }
-        _ => vec![0],
+        ValType::FuncRef | ValType::ExternRef => vec![0],
     }
 }
 

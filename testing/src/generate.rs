@@ -9,10 +9,10 @@
 //! zero, so that programs get far before they trap.
 
 use bytecode_spec::{
-    Arg, ConstExpr, DataIndex, DataSegment, ElemIndex, ElementSegment, ExportKind, FuncIndex, FuncType,
-    FunctionBuilder, Global, GlobalIndex, GlobalType, ImportKind, Kind, Label, Limits, Memory, MemoryIndex,
-    MemoryType, Module, Op, OperandInfo, Reg, ShapeKind, Table, TableIndex, TableType, TrapCause, TypeDef,
-    TypeIndex, TypeRule, ValType, VerifiedModule, verify,
+    Arg, ConstExpr, DataIndex, DataSegment, Effect, ElemIndex, ElementSegment, ExportKind, FuncIndex,
+    FuncType, FunctionBuilder, Global, GlobalIndex, GlobalType, ImportKind, Kind, Label, Limits, Memory,
+    MemoryIndex, MemoryType, Module, Op, OperandInfo, Reg, ShapeKind, Table, TableIndex, TableType,
+    TrapCause, TypeDef, TypeIndex, TypeRule, ValType, VerifiedModule, verify,
 };
 
 use crate::choices::Choices;
@@ -25,8 +25,8 @@ pub const ENTRY: &str = "main";
 pub const EXTERNS: usize = 3;
 /// The global that every cycle spends from.
 const BUDGET: GlobalIndex = GlobalIndex(0);
-/// Spent at most, over the whole run.
-const MAX_BUDGET: usize = 300;
+/// Spent at most, over the whole run: so many calls are active at most.
+pub(crate) const MAX_BUDGET: usize = 300;
 /// Elements of the tables at the start: of functions, of the host's values.
 const TABLE_ELEMENTS: [u32; 2] = [8, 4];
 
@@ -170,7 +170,7 @@ impl Plan {
                 ValType::I64 => ConstExpr::I64(bits as i64),
                 ValType::F32 => ConstExpr::F32(bits as u32),
                 ValType::F64 => ConstExpr::F64(bits),
-                _ => ConstExpr::Null(ty),
+                ValType::FuncRef | ValType::ExternRef => ConstExpr::Null(ty),
             };
             add(ty, true, init);
         }
@@ -369,14 +369,11 @@ impl<'a, 'c> Body<'a, 'c> {
     fn instruction(&mut self) {
         let shape = weighted(self.choices, WEIGHTS);
         let op = *self.choices.pick(shape.ops());
-        if op.info().effects.has(bytecode_spec::Effect::Calls) {
+        if op.info().effects.has(Effect::Calls) {
             return self.call(op);
         }
         // Conversions that trap on most floats: rarely.
-        if shape == ShapeKind::Unary
-            && op.info().effects.has(bytecode_spec::Effect::Traps)
-            && !self.choices.percent(5)
-        {
+        if shape == ShapeKind::Unary && op.info().effects.has(Effect::Traps) && !self.choices.percent(5) {
             return;
         }
         self.plain(op, &[]);
@@ -434,7 +431,7 @@ impl<'a, 'c> Body<'a, 'c> {
     fn guarded(&mut self, op: Op, operand: &OperandInfo, ty: ValType) -> Reg {
         let reg = self.register(ty);
         let divides = op.info().shape == ShapeKind::Binary
-            && op.info().effects.has(bytecode_spec::Effect::Traps)
+            && op.info().effects.has(Effect::Traps)
             && operand.name == "b";
         let shape = op.info().shape;
         let of_table = op.info().operands.iter().any(|o| o.kind == Kind::Table);
@@ -514,11 +511,11 @@ impl<'a, 'c> Body<'a, 'c> {
 
     /// Puts one and the same NaN in place of any other.
     fn canonical(&mut self, ty: ValType, reg: Reg) {
-        let (equal, constant) = match ty {
-            ValType::F32 => (Op::EqF32, Op::ConstF32),
-            ValType::F64 => (Op::EqF64, Op::ConstF64),
-            _ => return,
-        };
+        if ty != ValType::F32 && ty != ValType::F64 {
+            return;
+        }
+        let narrow = ty == ValType::F32;
+        let (equal, constant) = if narrow { (Op::EqF32, Op::ConstF32) } else { (Op::EqF64, Op::ConstF64) };
         let (test, nan_reg) = (self.scratch[place(ValType::I32)], self.scratch[place(ty)]);
         self.builder.emit(equal, &[test.into(), reg.into(), reg.into()]);
         self.builder.emit(constant, &[nan_reg.into(), Arg::Imm(nan(ty))]);
@@ -528,7 +525,7 @@ impl<'a, 'c> Body<'a, 'c> {
     /// A call in any form, in place of this function where the row says so and the results are the same.
     fn call(&mut self, op: Op) {
         let info = op.info();
-        let tail = info.effects.has(bytecode_spec::Effect::Ends);
+        let tail = info.effects.has(Effect::Ends);
         let plan = self.plan;
         let own = self.results.clone();
         let fits = |ty: &TypeIndex| !tail || plan.types[ty.index()].results == own;
@@ -564,13 +561,13 @@ impl<'a, 'c> Body<'a, 'c> {
         let results = self.distinct(&signature.results);
         let operands: Vec<Arg<'_>> = info
             .explicit()
-            .map(|operand| match operand.kind {
-                Kind::Use => index.into(),
-                Kind::Uses => Arg::Regs(&args),
-                Kind::Defs => Arg::Regs(&results),
-                Kind::FuncDefined | Kind::FuncImport => FuncIndex(callee as u32).into(),
-                Kind::Type => TypeIndex(callee as u32).into(),
-                _ => TableIndex(0).into(),
+            .map(|operand| match operand.name {
+                "index" => index.into(),
+                "args" => Arg::Regs(&args),
+                "results" => Arg::Regs(&results),
+                "func" | "ty" => Arg::Index(callee as u32),
+                "table" => TableIndex(0).into(),
+                other => unreachable!("{} has no operand {other}", info.mnemonic),
             })
             .collect();
         self.builder.emit(op, &operands);
@@ -588,20 +585,16 @@ impl<'a, 'c> Body<'a, 'c> {
 
     fn end_of_block(&mut self, block: usize) {
         let shape = weighted(self.choices, ENDINGS);
-        match shape {
-            ShapeKind::Nop => {}
-            ShapeKind::Ret => self.ret(),
-            ShapeKind::TailCall | ShapeKind::TailCallImport | ShapeKind::TailCallIndirect => {
-                self.call(shape.ops()[0]);
-            }
-            // So that not every other program ends in one.
-            ShapeKind::Trap if !self.choices.percent(20) => {}
-            _ => {
-                let count = if shape == ShapeKind::BranchTable { 1 + self.choices.below(5) } else { 1 };
-                let targets: Vec<Label> = (0..count).map(|_| self.target(block)).collect();
-                let op = *self.choices.pick(shape.ops());
-                self.plain(op, &targets);
-            }
+        let op = *self.choices.pick(shape.ops());
+        if shape == ShapeKind::Ret {
+            self.ret();
+        } else if op.info().effects.has(Effect::Calls) {
+            self.call(op);
+        // Not every other program is to end in a trap.
+        } else if shape != ShapeKind::Nop && (shape != ShapeKind::Trap || self.choices.percent(20)) {
+            let count = if shape == ShapeKind::BranchTable { 1 + self.choices.below(5) } else { 1 };
+            let targets: Vec<Label> = (0..count).map(|_| self.target(block)).collect();
+            self.plain(op, &targets);
         }
     }
 

@@ -33,7 +33,8 @@ pub fn bytes(choices: &mut Choices<'_>, bytes: &mut Vec<u8>) {
 
 /// Changes the code of some function: mostly one lane, sometimes the order of words.
 pub fn code(choices: &mut Choices<'_>, module: &mut Module) {
-    let coded: Vec<usize> = (0..module.functions.len()).filter(|&f| !module.functions[f].code.is_empty()).collect();
+    let coded: Vec<usize> =
+        (0..module.functions.len()).filter(|&f| !module.functions[f].code.is_empty()).collect();
     if coded.is_empty() {
         return;
     }

@@ -205,9 +205,10 @@ impl<'m> Machine<'m> {
         let code = &self.module.function(frame.func).expect("defined").code[frame.pc..];
         let op = Op::from_code(code.lane(0)).expect("verified");
         let operands = isa::decode(op, code);
-        let defs =
+        // Arguments, then results.
+        let mut lists =
             operands.iter().filter_map(|o| if let Operand::Regs(regs) = o { Some(regs) } else { None });
-        let defs = defs.last().expect("a call has results");
+        let defs = lists.next_back().expect("a call has results");
         for (reg, &value) in defs.iter().zip(results) {
             frame.registers[reg.index()] = value;
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use bytecode_spec::isa::LANES_PER_WORD;
 use bytecode_spec::{Effect, FuncIndex, Kind, Pc, liveness};
 
-use crate::code::{LoadedModule, Version, each_instruction};
+use crate::code::{CodeSlot, LoadedModule, Version, each_instruction};
 
 /// What tier 0 has recorded of a module: counts are lower bounds (threads may lose some) and stop at `u32::MAX`.
 ///
@@ -144,7 +144,8 @@ impl FunctionProfile {
                     version.counts(at + usize::from(feedback.lane) / LANES_PER_WORD)
                 };
                 if displacement <= 0 {
-                    profile.count_back_edge(target, function.line(target), taken);
+                    let (line, back_edges) = (function.line(target), taken.into());
+                    profile.loops.push(LoopProfile { head: target, line, back_edges });
                 }
                 if !ends || is_table {
                     profile.branches.push(BranchProfile { pc, line, target, taken, not_taken });
@@ -152,22 +153,24 @@ impl FunctionProfile {
             });
         });
         profile.loops.sort_by_key(|l| l.head);
+        // Back edges to one head are one loop.
+        profile.loops.dedup_by(|next, kept| {
+            let same = next.head == kept.head;
+            if same {
+                kept.back_edges += next.back_edges;
+            }
+            same
+        });
         profile
-    }
-
-    fn count_back_edge(&mut self, head: Pc, line: Option<u32>, count: u32) {
-        match self.loops.iter_mut().find(|l| l.head == head) {
-            Some(known) => known.back_edges += u64::from(count),
-            None => self.loops.push(LoopProfile { head, line, back_edges: count.into() }),
-        }
     }
 }
 
 impl LoadedModule {
     /// The function of that [identity](crate::context::FuncRecord::identity), if it is of this module.
     fn func_of(&self, identity: u64) -> Option<FuncIndex> {
-        let position =
-            self.slots.iter().position(|slot| std::ptr::from_ref(slot).addr() as u64 == identity)?;
-        Some(FuncIndex(position as u32 + self.module.spaces().imported_funcs))
+        let offset = identity.checked_sub(self.slots.as_ptr().addr() as u64)?;
+        let position = offset / size_of::<CodeSlot>() as u64;
+        let is_slot = position < self.slots.len() as u64 && offset.is_multiple_of(size_of::<CodeSlot>() as u64);
+        is_slot.then(|| FuncIndex(position as u32 + self.module.spaces().imported_funcs))
     }
 }

@@ -20,34 +20,31 @@ pub(super) fn argument(
             _ => Err(format!("`{text}` is no exported function")),
         },
         ValType::ExternRef => Ok(Val::ExternRef(Some(store.extern_ref(extern_number(text)?)))),
-        _ => Ok(slots::to_val(ty, literal(ty, text)?)),
+        ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64 => {
+            Ok(slots::to_val(ty, literal(ty, text)?))
+        }
     }
 }
 
 /// Whether a result is what `text` stands for.
 pub(super) fn is(result: Val, text: &str, store: &Store<()>, instance: Instance) -> Result<bool, String> {
-    Ok(match result {
-        Val::FuncRef(None) | Val::ExternRef(None) => text == "null",
-        Val::FuncRef(Some(func)) => {
-            let name = text.strip_prefix('@');
-            let wanted = name.and_then(|name| instance.export(store, name));
-            matches!(wanted, Some(Extern::Func(wanted)) if wanted == func)
-        }
-        Val::ExternRef(Some(value)) => {
-            let number = value.data(store).and_then(|data| data.downcast_ref::<u64>());
-            text != "null" && number == Some(&extern_number(text)?)
-        }
-        number => {
-            let ty = number.ty();
-            let found = slots::from_val(number).ok_or("a number")?;
-            // `nan` alone is any NaN.
-            if text == "nan" || text == "-nan" {
-                slots::is_nan(ty, found)
-            } else {
-                found == literal(ty, text)?
-            }
-        }
-    })
+    if let Val::FuncRef(Some(func)) = result {
+        let name = text.strip_prefix('@');
+        let wanted = name.and_then(|name| instance.export(store, name));
+        return Ok(matches!(wanted, Some(Extern::Func(wanted)) if wanted == func));
+    }
+    if let Val::ExternRef(Some(value)) = result {
+        let number = value.data(store).and_then(|data| data.downcast_ref::<u64>());
+        return Ok(text != "null" && number == Some(&extern_number(text)?));
+    }
+    let Some(found) = slots::from_val(result) else { return Ok(text == "null") };
+    let ty = result.ty();
+    // `nan` alone is any NaN.
+    if text == "nan" || text == "-nan" {
+        Ok(slots::is_nan(ty, found))
+    } else {
+        Ok(found == literal(ty, text)?)
+    }
 }
 
 /// A result for people.

@@ -1,0 +1,196 @@
+//! Wall-clock speed of loading, assembling, printing, running and calling, against the targets of the project:
+//! `cargo bench -p strata-benches --bench throughput -- [--quick] [KERNEL]…`. With names of kernels, only these are run.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytecode_spec::{encoding, verify};
+use strata::{Config, Engine, Linker, Module, Store};
+use strata_benches::generated::{self, Detail};
+use strata_benches::kernels::{Kernel, export};
+use strata_benches::measure::{Table, geometric_mean, load, percent, shortest, time};
+
+/// How much is measured.
+struct Effort {
+    /// Rounds in which the measurements of a table take turns.
+    rounds: usize,
+    /// Functions of the generated module.
+    functions: usize,
+    /// Calls in one measurement.
+    calls: i64,
+}
+
+const FULL: Effort = Effort { rounds: 11, functions: 6000, calls: 1_000_000 };
+const QUICK: Effort = Effort { rounds: 3, functions: 2000, calls: 100_000 };
+
+fn main() -> ExitCode {
+    if !std::env::args().any(|arg| arg == "--bench") {
+        println!("nothing is measured: this is no `cargo bench`");
+        return ExitCode::SUCCESS;
+    }
+    let mut effort = FULL;
+    let mut names = Vec::new();
+    for arg in std::env::args().skip(1) {
+        match arg.as_str() {
+            "--bench" => {}
+            "--quick" => effort = QUICK,
+            name if Kernel::all().any(|kernel| kernel.name == name) => names.push(arg),
+            other => {
+                let known: Vec<_> = Kernel::all().map(|kernel| kernel.name).collect();
+                eprintln!("`{other}` is neither --quick nor a kernel: {}", known.join(" "));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{}\n", load());
+    if names.is_empty() {
+        println!("{}", loading(&effort));
+        println!("{}", text(&effort));
+    }
+    println!("{}", kernels(&effort, &names));
+    if names.is_empty() {
+        println!("{}", calls(&effort));
+    }
+    println!("{}", load());
+    ExitCode::SUCCESS
+}
+
+/// From bytes to a verified module.
+fn loading(effort: &Effort) -> Table {
+    let mut table = Table::new(["million instructions/s", "bare", "with names and lines", "target"]);
+    let columns = [Detail::Bare, Detail::Lines].map(|detail| {
+        let module = generated::module(effort.functions, detail);
+        let bytes = encoding::encode(&module);
+        let decode = || encoding::decode(black_box(&bytes)).expect("the bytes are a module");
+        let times = shortest(
+            effort.rounds,
+            [&mut || time(|| verify(decode())), &mut || time(decode), &mut || {
+                let module = decode();
+                time(|| verify(module))
+            }],
+        );
+        let count = generated::instructions(&module) as f64;
+        times.map(|time| format!("{:.1}", count / 1e6 / time.as_secs_f64()))
+    });
+    let [bare, lines] = columns;
+    let rows = ["decode and verify", "decode", "verify"].into_iter().zip(bare).zip(lines);
+    for (((name, bare), lines), target) in rows.zip([">= 30", "", ""]) {
+        table.row([name.to_owned(), bare, lines, target.to_owned()]);
+    }
+    table
+}
+
+/// From text to a verified module, and back.
+fn text(effort: &Effort) -> Table {
+    let module = generated::module(effort.functions / 2, Detail::Names);
+    let text = strata_asm::disassemble(&module);
+    let times = shortest(
+        effort.rounds,
+        [&mut || time(|| strata_asm::assemble("generated.sasm", black_box(&text))), &mut || {
+            time(|| strata_asm::disassemble(black_box(&module)))
+        }],
+    );
+    let megabytes = text.len() as f64 / 1e6;
+    let [assemble, disassemble] = times.map(|time| format!("{:.1}", megabytes / time.as_secs_f64()));
+    let mut table = Table::new(["MB of text/s", "", "target"]);
+    table.row(["assemble and verify".to_owned(), assemble, ">= 10".to_owned()]);
+    table.row(["disassemble".to_owned(), disassemble, String::new()]);
+    table
+}
+
+/// The kernels in the portable interpreter.
+fn kernels(effort: &Effort, names: &[String]) -> Table {
+    let mut table =
+        Table::new(["ns per instruction", "million instructions", "plain", "profiled", "cost of profiling"]);
+    let mut means: [Vec<f64>; 3] = Default::default();
+    for kernel in Kernel::all().filter(|k| names.is_empty() || names.iter().any(|name| name == k.name)) {
+        let engines = [false, true].map(|profile| kernel.load(Config::new().profile(profile)));
+        let [plain, profiled] = &engines;
+        let size = kernel.mid;
+        let run = |loaded: &strata_benches::kernels::Loaded| {
+            let mut ready = loaded.instantiate();
+            time(|| ready.run(size))
+        };
+        let times = shortest(effort.rounds, [&mut || run(plain), &mut || run(profiled)]);
+        let count = kernel.instructions(size) as f64;
+        let [plain, profiled] = times.map(|time| time.as_nanos() as f64 / count);
+        let row = [plain, profiled, profiled / plain];
+        means.iter_mut().zip(row).for_each(|(mean, value)| mean.push(value));
+        table.row([
+            kernel.name.to_owned(),
+            format!("{:.1}", count / 1e6),
+            format!("{plain:.2}"),
+            format!("{profiled:.2}"),
+            percent(profiled / plain),
+        ]);
+    }
+    let [plain, profiled, cost] = means.map(geometric_mean);
+    let mean = "geometric mean".to_owned();
+    table.row([mean, String::new(), format!("{plain:.2}"), format!("{profiled:.2}"), percent(cost)]);
+    table.row(["target", "", "", "<= 1.60", "<= 5 %"].map(str::to_owned));
+    table
+}
+
+const CALLS: &str = "
+import func @host(i64) -> i64 from \"env\" \"host\"
+func @nothing(%x: i64) -> i64 export {
+  ret %x
+}
+func @loop(%n: i64) -> i64 export {
+again:
+  %n = sub.i64 %n, 1
+  br.ne.i64 %n, 0, again
+  ret %n
+}
+func @calls(%n: i64) -> i64 export {
+again:
+  %n = sub.i64 %n, 1
+  %n = call @nothing(%n)
+  br.ne.i64 %n, 0, again
+  ret %n
+}
+func @host_calls(%n: i64) -> i64 export {
+again:
+  %n = sub.i64 %n, 1
+  %n = call @host(%n)
+  br.ne.i64 %n, 0, again
+  ret %n
+}
+";
+
+/// What calls cost beyond what they do.
+fn calls(effort: &Effort) -> Table {
+    let engine = Engine::default();
+    let module = Module::named(&engine, "calls.sasm", CALLS).unwrap_or_else(|e| panic!("{e}"));
+    let mut linker = Linker::new(&engine);
+    linker.func("env", "host", |x: i64| x).expect("the linker was empty");
+    let count = effort.calls;
+    let from_host = || {
+        let mut store = Store::new(&engine, ());
+        let nothing = export(&linker, &mut store, &module, "nothing").expect("it is exported");
+        time(|| (0..count).try_fold(0, |sum, i| Ok::<_, strata::Error>(sum + nothing.call(&mut store, i)?)))
+    };
+    let from_code = |name: &str| {
+        let mut store = Store::new(&engine, ());
+        let run = export(&linker, &mut store, &module, name).expect("it is exported");
+        time(|| run.call(&mut store, count).expect("it does not trap"))
+    };
+    let times = shortest(
+        effort.rounds,
+        [&mut || from_host(), &mut || from_code("host_calls"), &mut || from_code("calls"), &mut || {
+            from_code("loop")
+        }],
+    );
+    let [host, host_calls, calls, around] = times.map(|time: Duration| time.as_nanos() as f64 / count as f64);
+    let mut table = Table::new(["calls, profiled", "ns"]);
+    let rows = [
+        ("host to code and back", host),
+        ("code to host and back", host_calls - around),
+        ("code to code and back", calls - around),
+    ];
+    for (name, ns) in rows {
+        table.row([name.to_owned(), format!("{ns:.1}")]);
+    }
+    table
+}

@@ -1,0 +1,5 @@
+//! What Strata's benchmarks share: a large generated module, the kernels, and how times are taken and shown.
+
+pub mod generated;
+pub mod kernels;
+pub mod measure;

@@ -1,0 +1,5 @@
+//! Bytes as text; see `strata_testing::bodies`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| strata_testing::bodies::assemble(bytes));
