@@ -64,7 +64,7 @@ pub(crate) fn parse_all(name: &str, ty: &FuncType, args: &[OsString]) -> Result<
 fn describe(error: NumberError, text: &str, ty: ValType) -> String {
     match error {
         NumberError::Range | NumberError::Payload => format!("{text} does not fit an {ty}"),
-        _ => format!("\"{text}\" is not an {ty}"),
+        NumberError::Malformed | NumberError::NotInteger => format!("\"{text}\" is not an {ty}"),
     }
 }
 

@@ -4,7 +4,6 @@ use bytecode_spec::ValType;
 
 /// Why text is not the number wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NumberError {
     /// Not a number at all.
     Malformed,
