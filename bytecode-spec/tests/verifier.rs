@@ -208,10 +208,7 @@ fn declarations() {
             "needs a constant of type i64, found i32",
             Box::new(|m| m.globals.push(global(ValType::I64, ConstExpr::I32(1)))),
         ),
-        (
-            "null is no f32",
-            Box::new(|m| m.globals.push(global(ValType::F32, ConstExpr::Null(ValType::F32)))),
-        ),
+        ("null is no f32", Box::new(|m| m.globals.push(global(ValType::F32, ConstExpr::Null(ValType::F32))))),
         (
             "a constant may name imported, immutable globals only; global 1 is none",
             Box::new(|m| {

@@ -170,7 +170,8 @@ impl LoadedModule {
     fn func_of(&self, identity: u64) -> Option<FuncIndex> {
         let offset = identity.checked_sub(self.slots.as_ptr().addr() as u64)?;
         let position = offset / size_of::<CodeSlot>() as u64;
-        let is_slot = position < self.slots.len() as u64 && offset.is_multiple_of(size_of::<CodeSlot>() as u64);
+        let is_slot =
+            position < self.slots.len() as u64 && offset.is_multiple_of(size_of::<CodeSlot>() as u64);
         is_slot.then(|| FuncIndex(position as u32 + self.module.spaces().imported_funcs))
     }
 }
