@@ -10,9 +10,6 @@
 //! as a byte 0 or 1, enums as the number of their variant. Code is a byte string of little-endian 64-bit words. A new
 //! version number is given to any change that an older reader would misread.
 
-use std::cell::Cell;
-
-use postcard::de_flavors::Flavor;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -23,8 +20,6 @@ use crate::module::{Module, VerifiedModule};
 pub const MAGIC: [u8; 4] = *b"\x7fSBC";
 /// The version of the encoding that this crate writes, and the only one it reads.
 pub const VERSION: u32 = 1;
-
-const HEADER: usize = 8;
 
 /// Why bytes are not an encoded module.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -104,47 +99,15 @@ pub fn decode(bytes: &[u8]) -> Result<Module, DecodeError> {
     if bytes.len() > MAX_MODULE_BYTES {
         return Err(DecodeError::TooLarge { len: bytes.len() });
     }
-    let left = Cell::new(body.len());
-    let mut deserializer = postcard::Deserializer::from_flavor(Reader { rest: body, left: &left });
+    let mut deserializer = postcard::Deserializer::from_bytes(body);
     let module = Module::deserialize(&mut deserializer);
-    let offset = HEADER + body.len() - left.get();
+    // What is left tells how far the reader came, also when it failed.
+    let extra = deserializer.finalize().map_or(0, <[u8]>::len);
+    let offset = bytes.len() - extra;
     match module {
-        Ok(_) if left.get() > 0 => Err(DecodeError::Trailing { offset, extra: left.get() }),
+        Ok(_) if extra > 0 => Err(DecodeError::Trailing { offset, extra }),
         Ok(module) => Ok(module),
         Err(postcard::Error::DeserializeUnexpectedEnd) => Err(DecodeError::Truncated { offset }),
         Err(error) => Err(DecodeError::Malformed { offset, reason: error.to_string() }),
-    }
-}
-
-/// postcard's slice reader, but one that tells how far it came when it fails.
-struct Reader<'de> {
-    rest: &'de [u8],
-    left: &'de Cell<usize>,
-}
-
-impl<'de> Flavor<'de> for Reader<'de> {
-    type Remainder = ();
-    type Source = ();
-
-    #[inline]
-    fn pop(&mut self) -> postcard::Result<u8> {
-        self.try_take_n(1).map(|bytes| bytes[0])
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.rest.len())
-    }
-
-    #[inline]
-    fn try_take_n(&mut self, n: usize) -> postcard::Result<&'de [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(n).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-        self.rest = rest;
-        self.left.set(rest.len());
-        Ok(taken)
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }

@@ -132,7 +132,7 @@ impl Plan {
             }
         }
         let imported = funcs.len();
-        // The first function is what `reenter` calls, the last one the entry.
+        // The first function is what `visit` calls, the last one the entry.
         funcs.push(TypeIndex(1));
         for _ in 0..1 + choices.below(5) {
             funcs.push(TypeIndex(choices.below(types.len()) as u32));

@@ -1,6 +1,7 @@
 //! The host module `host`, which random programs and cases in files may import, in two forms: for a linker, and for the
 //! [reference](mod@crate::reference).
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::resume_unwind;
 
@@ -12,8 +13,33 @@ use crate::reference::Machine;
 
 /// The module's name in imports.
 pub const MODULE: &str = "host";
-/// The function `(i32) -> i32` that `reenter` calls, by the name that the caller exports it under.
+/// The function `(i32) -> i32` that `reenter` and `visit` call, by the name that the caller exports it under.
 pub const INNER: &str = "inner";
+/// So many calls of `visit` may be active; one more calls nothing. How deep recursion through the host may be depends on
+/// the native stack, so random programs must not come near.
+const MAX_VISITS: u32 = 50;
+
+thread_local! {
+    static VISITS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// An active call of `visit`.
+struct Visit;
+
+impl Visit {
+    fn begin() -> Option<Visit> {
+        (VISITS.get() < MAX_VISITS).then(|| {
+            VISITS.set(VISITS.get() + 1);
+            Visit
+        })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        VISITS.set(VISITS.get() - 1);
+    }
+}
 
 /// Why `fail` failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +63,7 @@ pub struct HostFunction {
     pub call: fn(&mut Machine<'_>, &[u64]) -> Result<Vec<u64>, TrapCause>,
 }
 
-/// Every function of the module.
+/// The functions of the module that random programs import: those whose results are the same everywhere.
 pub const FUNCTIONS: &[HostFunction] = &[
     HostFunction { field: "nothing", ty: || FuncType::default(), call: |_, _| Ok(vec![]) },
     HostFunction {
@@ -64,10 +90,11 @@ pub const FUNCTIONS: &[HostFunction] = &[
         call: |machine, args| Ok(vec![u64::from(machine.grow_memory(args[0] as u32) as u32)]),
     },
     HostFunction {
-        field: "reenter",
+        field: "visit",
         ty: || FuncType::new([ValType::I32], [ValType::I32]),
         call: |machine, args| {
-            let inner = machine.exported(INNER).expect("exported where reenter is imported");
+            let Some(_visit) = Visit::begin() else { return Ok(args.to_vec()) };
+            let inner = machine.exported(INNER).expect("exported where visit is imported");
             machine.run(inner, args)
         },
     },
@@ -99,14 +126,20 @@ pub fn linker(engine: &Engine) -> Result<Linker<()>, Error> {
         let memory = caller.memory();
         memory.and_then(|memory| memory.grow(&mut caller, delta).ok()).map_or(-1, |old| old as i32)
     })?;
-    linker.func(MODULE, "reenter", |mut caller: Caller<'_, ()>, n: i32| {
-        let instance = caller.instance().ok_or(Error::WrongStore("caller"))?;
-        let inner = instance.typed_func::<i32, i32>(&caller, INNER)?;
-        inner.call(&mut caller, n)
+    linker.func(MODULE, "reenter", call_inner)?;
+    linker.func(MODULE, "visit", |caller: Caller<'_, ()>, n: i32| {
+        let Some(_visit) = Visit::begin() else { return Ok(n) };
+        call_inner(caller, n)
     })?;
     linker.func(MODULE, "fail", fail)?;
     linker.func(MODULE, "panic", || -> () { resume_unwind(Box::new("as asked")) })?;
     Ok(linker)
+}
+
+fn call_inner(mut caller: Caller<'_, ()>, n: i32) -> Result<i32, Error> {
+    let instance = caller.instance().ok_or(Error::WrongStore("caller"))?;
+    let inner = instance.typed_func::<i32, i32>(&caller, INNER)?;
+    inner.call(&mut caller, n)
 }
 
 fn mix(a: i64, b: f64, c: i32) -> i64 {
