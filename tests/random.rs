@@ -1,7 +1,7 @@
 //! Random verified programs, run in every configuration and in the naive reference, and taken through both forms and
 //! back. What is compared, and how programs are made, is in `strata_testing`.
 //!
-//! The programs are the same each time: those of the seeds from 0, `STRATA_RANDOM_PROGRAMS` of them (400 unless set). A
+//! The programs are the same each time: those of the seeds from 0, `STRATA_RANDOM_PROGRAMS` of them (2000 unless set). A
 //! failure names the seed; `STRATA_RANDOM_SEED` runs that one alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,7 +18,7 @@ fn variable(name: &str) -> Option<u64> {
 fn for_each_seed(check: impl Fn(&mut Choices<'_>)) {
     let seeds = match variable("STRATA_RANDOM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..variable("STRATA_RANDOM_PROGRAMS").unwrap_or(400),
+        None => 0..variable("STRATA_RANDOM_PROGRAMS").unwrap_or(2000),
     };
     for seed in seeds {
         let checked = catch_unwind(AssertUnwindSafe(|| check(&mut Choices::seeded(seed))));
