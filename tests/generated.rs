@@ -2,6 +2,7 @@
 //! registers, constants and fused branches, and with results over operands. A row without a case fails.
 
 use bytecode_spec::limits::PAGE_SIZE;
+use bytecode_spec::meaning::{Meaning, meaning};
 use bytecode_spec::slot::Slot;
 use bytecode_spec::{
     Arg, ExportKind, FuncIndex, FuncType, FunctionBuilder, Kind, Limits, Memory, MemoryIndex, MemoryType,
@@ -10,7 +11,6 @@ use bytecode_spec::{
 use strata::{Config, Error, Func, Instance, Linker, Store, Trap, Val};
 use strata_testing::configuration::{self, Configuration};
 use strata_testing::edges::{edges, few_edges};
-use strata_testing::meaning::{Meaning, meaning};
 use strata_testing::slots;
 
 /// A module under construction.

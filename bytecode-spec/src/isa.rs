@@ -6,14 +6,18 @@
 //! (1.7 times faster than shifting the word), over one definition of where everything is.
 
 mod checks;
+mod fields;
+mod forms;
 
 use std::fmt;
 
 use smallvec::SmallVec;
 
 pub use self::checks::Checks;
+pub use self::fields::List;
+use self::fields::{Field, Tail, arg, field, value};
 
-use crate::types::{DataIndex, ElemIndex, FuncIndex, GlobalIndex, Reg, TableIndex, TypeIndex, ValType};
+use crate::types::{Reg, ValType};
 
 /// Lanes in a word.
 pub const LANES_PER_WORD: usize = 4;
@@ -236,6 +240,8 @@ pub struct OpInfo {
     pub mnemonic: &'static str,
     /// What it does, in a sentence.
     pub doc: &'static str,
+    /// The name of its meaning, which the forms of an operation share; such as `i32_add`.
+    pub meaning: &'static str,
     /// Its shape.
     pub shape: ShapeKind,
     /// Its operands in the order of their encoding.
@@ -348,68 +354,6 @@ impl Words for &[u64] {
     }
 }
 
-/// A list operand: where its elements are, in lanes from the start of the instruction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct List {
-    /// Lane of the first element.
-    pub first: u32,
-    /// Number of elements.
-    pub len: u32,
-}
-
-impl List {
-    /// Element `i` of a register list.
-    #[inline(always)]
-    pub fn reg(self, words: impl Words, i: u32) -> Reg {
-        Reg(words.lane((self.first + i) as usize))
-    }
-
-    /// Element `i` of a target list.
-    #[inline(always)]
-    pub fn target(self, words: impl Words, i: u32) -> i32 {
-        words.half((self.first + 2 * i) as usize) as i32
-    }
-
-    /// The registers of a register list.
-    #[inline(always)]
-    pub fn regs(self, words: impl Words) -> impl Iterator<Item = Reg> {
-        (0..self.len).map(move |i| self.reg(words, i))
-    }
-}
-
-/// Where the lists of an instruction go: behind the fixed part, one after the other.
-#[derive(Clone, Copy)]
-struct Tail {
-    next: usize,
-}
-
-impl Tail {
-    #[inline(always)]
-    fn uses(&mut self, len: usize) -> usize {
-        let first = self.next;
-        self.next += len;
-        first
-    }
-
-    #[inline(always)]
-    fn defs(&mut self, len: usize) -> usize {
-        self.next = (self.next + len).next_multiple_of(LANES_PER_WORD);
-        self.next - len
-    }
-
-    #[inline(always)]
-    fn targets(&mut self, len: usize) -> usize {
-        let first = self.next.next_multiple_of(2);
-        self.next = first + 2 * len;
-        first
-    }
-
-    #[inline(always)]
-    const fn words(self) -> usize {
-        self.next.div_ceil(LANES_PER_WORD)
-    }
-}
-
 /// Lanes where operands of these kinds start, and the lane behind the last: each takes the next free place that is
 /// aligned to its size, behind the opcode in lane 0.
 pub const fn layout<const N: usize>(kinds: [Kind; N]) -> ([u8; N], u8) {
@@ -451,62 +395,6 @@ const fn operand_infos<const N: usize>(
     infos
 }
 
-/// A kind of operand as a type, for the typed operands of shapes.
-trait Field {
-    type Value;
-    fn read(words: impl Words, lane: usize, tail: &mut Tail) -> Self::Value;
-}
-
-macro_rules! fields {
-    ($($name:ident: $value:ty = |$words:ident, $lane:ident, $tail:ident| $read:expr;)*) => {
-        mod field { $( pub(super) enum $name {} )* }
-        /// The Rust type of each kind of operand.
-        mod value {
-            use super::*;
-            $( pub(super) type $name = $value; )*
-        }
-        $( impl Field for field::$name {
-            type Value = $value;
-            #[inline(always)]
-            fn read($words: impl Words, $lane: usize, $tail: &mut Tail) -> $value { $read }
-        } )*
-    };
-}
-
-fields! {
-    Def: Reg = |words, lane, _tail| Reg(words.lane(lane));
-    Use: Reg = |words, lane, _tail| Reg(words.lane(lane));
-    Imm64: u64 = |words, lane, _tail| words.word(lane);
-    Imm32: i32 = |words, lane, _tail| words.half(lane) as i32;
-    Target: i32 = |words, lane, _tail| words.half(lane) as i32;
-    Feedback: u32 = |_words, lane, _tail| lane as u32;
-    Func: FuncIndex = |words, lane, _tail| FuncIndex(words.half(lane));
-    FuncDefined: FuncIndex = |words, lane, _tail| FuncIndex(words.half(lane));
-    FuncImport: FuncIndex = |words, lane, _tail| FuncIndex(words.half(lane));
-    Type: TypeIndex = |words, lane, _tail| TypeIndex(words.half(lane));
-    Table: TableIndex = |words, lane, _tail| TableIndex(u32::from(words.lane(lane)));
-    Memory: u16 = |words, lane, _tail| words.lane(lane);
-    Global: GlobalIndex = |words, lane, _tail| GlobalIndex(words.half(lane));
-    GlobalMut: GlobalIndex = |words, lane, _tail| GlobalIndex(words.half(lane));
-    Data: DataIndex = |words, lane, _tail| DataIndex(words.half(lane));
-    Elem: ElemIndex = |words, lane, _tail| ElemIndex(words.half(lane));
-    Offset: u32 = |words, lane, _tail| words.half(lane);
-    Shift: u16 = |words, lane, _tail| words.lane(lane);
-    Cause: u16 = |words, lane, _tail| words.lane(lane);
-    Uses: List = |words, lane, tail| {
-        let len = words.lane(lane);
-        List { first: tail.uses(usize::from(len)) as u32, len: u32::from(len) }
-    };
-    Defs: List = |words, lane, tail| {
-        let len = words.lane(lane);
-        List { first: tail.defs(usize::from(len)) as u32, len: u32::from(len) }
-    };
-    Targets: List = |words, lane, tail| {
-        let len = words.half(lane);
-        List { first: tail.targets(len as usize) as u32, len }
-    };
-}
-
 macro_rules! define_isa {
     ($(
         $(#[doc = $shape_doc:literal])*
@@ -532,7 +420,7 @@ macro_rules! define_isa {
 
             /// What the table says of it.
             #[inline(always)]
-            pub fn info(self) -> &'static OpInfo {
+            pub const fn info(self) -> &'static OpInfo {
                 &INFOS[self as usize]
             }
         }
@@ -549,6 +437,7 @@ macro_rules! define_isa {
                 name: stringify!($op),
                 mnemonic: $mnemonic,
                 doc: concat!($($doc),*).trim_ascii(),
+                meaning: stringify!($meaning),
                 shape: ShapeKind::$shape,
                 operands: OPERANDS,
                 fixed_words: $shape::FIXED_LANES.div_ceil(LANES_PER_WORD) as u8,
@@ -635,6 +524,28 @@ macro_rules! define_isa {
                     )* };
                     (operands, tail.words())
                 }
+
+                /// Appends an instruction of this shape to `code`. Operands are given in the order of the encoding: a
+                /// list as a slice, a branch's feedback, which starts as zero, as `()`. Lists must fit their length
+                /// fields; the verifier has the last word.
+                #[inline(always)]
+                #[allow(unused_variables, unused_mut, unused_assignments, reason = "shapes without operands")]
+                #[allow(clippy::too_many_arguments, reason = "as many as the shape has operands")]
+                pub fn encode(code: &mut Vec<u64>, op: Op, $($field: arg::$kind<'_>),*) {
+                    debug_assert!(op.info().shape == ShapeKind::$shape, "{op:?} has another shape");
+                    let start = code.len();
+                    let mut words = [0; Self::FIXED_LANES.div_ceil(LANES_PER_WORD)];
+                    words[0] = op as u64;
+                    let mut lanes = const { layout(Self::KINDS).0 }.into_iter();
+                    $(
+                        let lane = usize::from(lanes.next().unwrap_or_default());
+                        words[lane / LANES_PER_WORD] |=
+                            field::$kind::fixed($field) << (16 * (lane % LANES_PER_WORD));
+                    )*
+                    code.extend_from_slice(&words);
+                    let mut tail = Tail { next: Self::FIXED_LANES };
+                    $( field::$kind::append($field, code, start, &mut tail); )*
+                }
             }
         )*
 
@@ -699,6 +610,30 @@ pub enum Operand {
     Regs(SmallVec<[Reg; 8]>),
     /// A list of branch targets; the last is the default.
     Targets(Vec<i32>),
+}
+
+/// Sets the target of the branch that starts at `start` to `displacement` words from there.
+///
+/// # Panics
+///
+/// When no branch with one target starts there.
+#[inline]
+pub fn set_target(code: &mut [u64], start: usize, displacement: i32) {
+    let op = Op::from_code(code[start] as u16).expect("an instruction starts there");
+    let target = op.info().operands.iter().find(|operand| operand.kind == Kind::Target);
+    set_half(&mut code[start..], target.expect("a branch").lane.into(), displacement as u32);
+}
+
+/// Sets element `index` of the targets of the branch table that starts at `start` to `displacement` words from there.
+pub fn set_table_target(code: &mut [u64], start: usize, index: usize, displacement: i32) {
+    let first = Tail { next: BranchTable::FIXED_LANES }.targets(0);
+    set_half(&mut code[start..], first + 2 * index, displacement as u32);
+}
+
+/// Sets two lanes, the first of them an even one.
+fn set_half(words: &mut [u64], lane: usize, bits: u32) {
+    let (word, shift) = (lane / LANES_PER_WORD, 16 * (lane % LANES_PER_WORD));
+    words[word] = words[word] & !(u64::from(u32::MAX) << shift) | u64::from(bits) << shift;
 }
 
 /// Appends an instruction to `code`. `operands` are the [explicit](OpInfo::explicit) ones, in order.

@@ -34,6 +34,7 @@ pub mod builder;
 pub mod verify;
 pub mod encoding;
 pub mod semantics;
+pub mod meaning;
 pub mod slot;
 pub mod trap;
 pub mod liveness;

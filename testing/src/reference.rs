@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use bytecode_spec::isa::{self, Words};
 use bytecode_spec::limits::{MAX_PAGES, PAGE_SIZE};
+use bytecode_spec::meaning::{Meaning, meaning};
 use bytecode_spec::slot::Slot;
 use bytecode_spec::{
     ConstExpr, Effect, ExportKind, FuncIndex, ImportKind, Limits, Op, Operand, Pc, Reg, ShapeKind, TrapCause,
@@ -15,7 +16,6 @@ use bytecode_spec::{
 };
 
 use crate::host;
-use crate::meaning::{Meaning, meaning};
 
 /// So many activations, and the machine says `StackOverflow`.
 const MAX_DEPTH: usize = 100_000;

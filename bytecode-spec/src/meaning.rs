@@ -1,12 +1,18 @@
-//! What each row of the table means, as a function over slots: the table's link to `semantics`, once more and
-//! independently of any tier.
+//! What each row of the table means, as a function over slots: for folding constants, and for tests of the tiers.
+//!
+//! ```
+//! use bytecode_spec::{Op, meaning::{Meaning, meaning}};
+//! let Meaning::Value(add) = meaning(Op::AddI32) else { panic!("it has a value") };
+//! assert_eq!(add(&[u64::from(u32::MAX), 2]), Ok(1));
+//! ```
 
-use bytecode_spec::{Op, TrapCause, for_each_shape, semantics};
-
-use bytecode_spec::slot::{Outcome, Slot};
+use crate::isa::Op;
+use crate::semantics;
+use crate::slot::{Outcome, Slot};
+use crate::trap::TrapCause;
 
 /// The meaning of a row.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Meaning {
     /// From inputs to the output, or a trap.
     Value(fn(&[u64]) -> Result<u64, TrapCause>),
