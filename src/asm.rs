@@ -1,4 +1,4 @@
-//! `strata asm`: text to binary form.
+//! `strata asm`: a program to Strata's binary form.
 
 use std::path::PathBuf;
 
@@ -10,23 +10,27 @@ use crate::failure::Failure;
 use crate::output::{write_file, write_out};
 use crate::program;
 
-/// Assemble a program to binary form
+/// Convert a program to Strata's binary form (.sbc)
+///
+/// Assembles text (.sasm) and translates WebAssembly (.wasm, .wat); the content tells which. What comes out runs in the same
+/// way, and loads faster.
 ///
 /// The output file appears when it is complete, or not at all.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   strata asm hello.sasm                     writes hello.sbc
-  strata asm hello.sasm -o build/hello.sbc")]
+  strata asm hello.sasm -o build/hello.sbc
+  strata asm hello.wasm                     translates it, and writes hello.sbc")]
 pub(crate) struct Options {
-    /// The program, in text; `-` is standard input
+    /// The program: .sasm, .wasm or .wat; `-` is standard input
     file: PathBuf,
     /// The file to write; FILE with the ending .sbc if not given; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
 }
 
-/// Assembles a program.
+/// Converts a program.
 pub(crate) fn asm(options: &Options) -> Result<(), Failure> {
     let name = program::name_of(&options.file);
     let output = match &options.output {

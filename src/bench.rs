@@ -31,10 +31,10 @@ Examples:
   strata bench fib.sasm --args 30
   strata bench kernels/*.sasm --tiers portable,auto --runs 10 --json out.json --args 2")]
 pub(crate) struct Options {
-    /// Programs, in text or binary form
+    /// Programs: .sasm, .sbc, .wasm or .wat
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The exported function to call; `run` if that is exported, otherwise `main`
+    /// The exported function to call; the first of `run`, `main` and `_start` that there is if not given
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
     /// Arguments of the function, or of the program: all that follow, up to the next option
@@ -144,7 +144,7 @@ fn check<'o>(options: &'o Options, engine: &Engine, file: &'o Path) -> Result<Ca
         return Err(Failure::refused(&name, "is read only once; name a file"));
     }
     let module = program::load(engine, file)?;
-    let default = if module.exported_func("run").is_some() { "run" } else { "main" };
+    let default = if module.exported_func("run").is_some() { "run" } else { program::entry(&module) };
     let invoke = options.invoke.as_deref().unwrap_or(default);
     let ty = program::exported(&module, &name, invoke)?;
     let takes_args = !ty.params.is_empty();

@@ -1,4 +1,4 @@
-//! `strata disasm`: a program in text.
+//! `strata disasm`: a program in Strata's text form.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,17 @@ use crate::failure::Failure;
 use crate::output::write_out;
 use crate::program;
 
-/// Print a program in text
+/// Print a program in Strata's text form (.sasm)
 ///
 /// What is printed can be assembled again, to the same bytes. A program that is in text already is printed in the form
-/// that its binary form would be.
+/// that its binary form would be; a WebAssembly module as the bytecode that it is translated to.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  strata disasm hello.sbc > hello.sasm")]
+Examples:
+  strata disasm hello.sbc > hello.sasm
+  strata disasm hello.wasm                  what it is translated to")]
 pub(crate) struct Options {
-    /// The program, in text or binary form; `-` is standard input
+    /// The program: .sbc, .sasm, .wasm or .wat; `-` is standard input
     file: PathBuf,
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::output::OutputError;
 
-/// Exit status when something other than the program failed: output could not be written, results differ.
+/// Exit status when something other than the program failed: output could not be written, results differ, scripts fail.
 pub(crate) const FAILED: i32 = 1;
 /// Exit status for bad programs, arguments and options.
 pub(crate) const REFUSED: i32 = 2;
@@ -53,7 +53,7 @@ impl Failure {
             Failure::Output(error) if error.is_closed() => {}
             Failure::Output(error) => tell(format_args!("strata: {error}")),
             Failure::Message { text, .. } => {
-                text.lines().for_each(|line| tell(format_args!("strata: {line}")))
+                printable(text).lines().for_each(|line| tell(format_args!("strata: {line}")))
             }
             Failure::Rendered { text, .. } => tell(text.trim_end()),
         }
@@ -69,6 +69,20 @@ impl From<OutputError> for Failure {
 /// Writes a line to standard error. If that fails, there is nobody left to tell.
 pub(crate) fn tell(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A text with control characters written as escapes, but for tabs and the ends of lines: names that a program brings are shown on
+/// terminals, and are not to steer them.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !['\n', '\t'].contains(&character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
 }
 
 /// Writes bytes to standard error, in the same way.

@@ -1,4 +1,4 @@
-//! The `strata` command: runs, assembles, verifies and measures Strata programs.
+//! The `strata` command: runs, assembles, verifies and measures Strata and WebAssembly programs.
 //!
 //! Read in this order: this file (subcommands), [`failure`] (what can go wrong, exit statuses), [`program`] (reading and
 //! loading), [`run`] with its parts ([`limits`], [`tier`], [`values`], [`env`], [`input`], [`output`], [`stop`],
@@ -26,6 +26,7 @@ mod bench;
 mod completions;
 mod disasm;
 mod verify;
+mod wast;
 
 use clap::{Parser, Subcommand};
 
@@ -33,19 +34,21 @@ use crate::failure::Failure;
 
 #[derive(Debug, Parser)]
 #[command(name = "strata", version, arg_required_else_help = true, max_term_width = 100)]
-/// Runs, assembles, verifies and measures Strata programs.
+/// Runs, assembles, verifies and measures Strata and WebAssembly programs.
 ///
-/// A program is a file in text (.sasm) or binary form (.sbc); its content tells which. `-` is standard input.
+/// A program is a file in Strata's text (.sasm) or binary form (.sbc), or a WebAssembly module (.wasm, or .wat in text); its
+/// content tells which. `-` is standard input.
 #[command(after_help = "\
 Examples:
   strata run hello.sasm                     run what the program exports as `main`
   strata run fib.sasm --invoke fib 30       call the export `fib` with 30, print its result
+  strata run hello.wasm                     the same for WebAssembly
   strata asm hello.sasm -o hello.sbc        text to binary form
   strata bench fib.sasm --args 30           compare tiers
 
 Exit statuses:
   0    done; `strata run` passes on what the program exits with
-  1    failed: output cannot be written, tiers differ
+  1    failed: output cannot be written, tiers differ, a script says what is not so
   2    bad program, argument or option
   134  the program trapped
   141  standard output was closed early")]
@@ -61,6 +64,7 @@ enum Command {
     Disasm(disasm::Options),
     Verify(verify::Options),
     Bench(bench::Options),
+    Wast(wast::Options),
     Completions(completions::Options),
 }
 
@@ -95,6 +99,7 @@ fn execute() -> Result<i32, Failure> {
         Command::Disasm(options) => disasm::disasm(&options).map(|()| 0),
         Command::Verify(options) => verify::verify(&options).map(|()| 0),
         Command::Bench(options) => bench::bench(&options).map(|()| 0),
+        Command::Wast(options) => wast::wast(&options),
         Command::Completions(options) => completions::completions(&options).map(|()| 0),
     }
 }

@@ -8,7 +8,14 @@ use bytecode_spec::encoding::MAGIC;
 use bytecode_spec::limits::MAX_MODULE_BYTES;
 use strata::{Engine, Error, ExportKind, FuncType, Module};
 
-use crate::failure::{Failure, REFUSED, color, did_you_mean};
+use crate::failure::{Failure, REFUSED, color, did_you_mean, printable};
+
+/// How WebAssembly modules begin: magic, then a version of four bytes.
+const WASM_MAGIC: [u8; 4] = *b"\0asm";
+const WASM_HEADER_BYTES: usize = 8;
+/// What a program's function is called when none is named, the first one that is exported: the second is where
+/// WebAssembly programs with a start-up routine of their own begin.
+const ENTRIES: [&str; 2] = ["main", "_start"];
 
 /// The name of a file in messages; that of standard input for `-`.
 pub(crate) fn name_of(file: &Path) -> String {
@@ -20,12 +27,33 @@ pub(crate) fn is_standard_input(file: &Path) -> bool {
     file == "-"
 }
 
-/// Reads and loads a program, in text or in binary form.
+/// Reads and loads a program, in any of its forms.
 pub(crate) fn load(engine: &Engine, file: &Path) -> Result<Module, Failure> {
     let name = name_of(file);
     let bytes = read(file).map_err(|error| Failure::refused(&name, describe(&error)))?;
     check_content(&bytes).map_err(|what| Failure::refused(&name, what))?;
-    Module::named(engine, &name, bytes).map_err(|error| refusal(&name, error))
+    match Module::named(engine, &name, &bytes) {
+        Ok(module) => Ok(module),
+        // Of a text: the place is in the module that it stands for, which nobody has seen.
+        Err(Error::Wasm(error)) if !bytes.starts_with(&WASM_MAGIC) => {
+            let (what, offset) = (error.message, error.offset);
+            Err(Failure::refused(&name, format_args!("{what}, at byte {offset:#x} in binary form")))
+        }
+        Err(error) => Err(refusal(&name, error)),
+    }
+}
+
+/// Reads a text.
+pub(crate) fn read_text(file: &Path) -> Result<String, Failure> {
+    let name = name_of(file);
+    let bytes = read(file).map_err(|error| Failure::refused(&name, describe(&error)))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::refused(
+            &name,
+            format_args!("is not text in UTF-8 (see byte {at}); check that it is the right file"),
+        )
+    })
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
@@ -64,16 +92,20 @@ fn check_content(bytes: &[u8]) -> Result<(), String> {
     if !bytes.is_empty() && MAGIC.starts_with(bytes) {
         return Err(format!("byte {}: the module is cut off here; copy or assemble it again", bytes.len()));
     }
-    if bytes.starts_with(b"\0asm") {
-        return Err(
-            "is a WebAssembly module, which this version does not run; assemble a .sasm file".to_owned()
-        );
+    if bytes.starts_with(&WASM_MAGIC) && bytes.len() >= WASM_HEADER_BYTES {
+        return Ok(());
+    }
+    if !bytes.is_empty() && (WASM_MAGIC.starts_with(bytes) || bytes.starts_with(&WASM_MAGIC)) {
+        return Err(format!(
+            "byte {:#x}: the WebAssembly module is cut off here; copy or compile it again",
+            bytes.len()
+        ));
     }
     match std::str::from_utf8(bytes) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!(
-            "is not a program: not the binary form, which starts with 7F 53 42 43, nor text in UTF-8 (see byte {}); \
-             check that it is the right file",
+            "is not a program: not Strata's binary form, which starts with 7F 53 42 43, nor WebAssembly's, which starts \
+             with 00 61 73 6D, nor text in UTF-8 (see byte {}); check that it is the right file",
             error.valid_up_to()
         )),
     }
@@ -90,9 +122,19 @@ pub(crate) fn refusal(file: &str, error: Error) -> Failure {
             let lines: Vec<String> = errors.0.iter().map(|error| format!("{file}: {error}")).collect();
             Failure::Message { status: REFUSED, text: lines.join("\n") }
         }
+        // Its first line tells what is wrong, the others show where.
+        Error::Wat(error) => {
+            Failure::Rendered { status: REFUSED, text: printable(&format!("strata: {error}")) }
+        }
         Error::UnknownImport { module, field, wanted, .. } if module == crate::env::MODULE => {
             let near = did_you_mean(&field, crate::env::names());
-            let near = if near.is_empty() { "; see strata run --help" } else { &near };
+            let near = if !wanted.starts_with("func") {
+                "; \"env\" has functions only, the program is to bring its own"
+            } else if near.is_empty() {
+                "; see strata run --help"
+            } else {
+                &near
+            };
             Failure::refused(
                 file,
                 format_args!("imports {wanted} \"env\" \"{field}\", which \"env\" lacks{near}"),
@@ -100,10 +142,12 @@ pub(crate) fn refusal(file: &str, error: Error) -> Failure {
         }
         Error::UnknownImport { module, field, wanted, .. } => {
             let what = format!("imports {wanted} \"{module}\" \"{field}\"");
-            Failure::refused(
-                file,
-                format_args!("{what}; there is only the module \"env\", see strata run --help"),
-            )
+            let why = if module.starts_with("wasi") {
+                "this version does not have WASI yet, only the module \"env\""
+            } else {
+                "there is only the module \"env\""
+            };
+            Failure::refused(file, format_args!("{what}; {why}, see strata run --help"))
         }
         Error::ImportType { module, field, wanted, found, .. } => {
             let what = format!("imports {wanted} \"{module}\" \"{field}\"");
@@ -119,6 +163,11 @@ pub(crate) fn refusal(file: &str, error: Error) -> Failure {
         }
         error => Failure::refused(file, error),
     }
+}
+
+/// The function to call when none is named: see [`ENTRIES`]; the first of them when there is none.
+pub(crate) fn entry(module: &Module) -> &'static str {
+    ENTRIES.into_iter().find(|name| module.exported_func(name).is_some()).unwrap_or(ENTRIES[0])
 }
 
 /// The type of the function that is exported under that name.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use strata::{Config, Engine, Error, Module, Store, Trap, TrapCause, Val};
 
 use crate::env::{self, Exit, Host};
-use crate::failure::{Failure, REFUSED, TRAPPED, tell};
+use crate::failure::{Failure, TRAPPED, printable, tell};
 use crate::input::ReadError;
 use crate::limits::Limits;
 use crate::output::OutputError;
@@ -21,6 +21,7 @@ use crate::{profile, program, values};
 const EXAMPLES: &str = "\
 Examples:
   strata run hello.sasm
+  strata run hello.wasm
   strata run fib.sasm --invoke fib 30
   strata run primes.sasm 1000 --profile
   strata run wordcount.sasm < README.md
@@ -29,16 +30,16 @@ Examples:
 
 /// Run a program: call one of its exported functions and print the results, one a line
 ///
-/// The function is `main`, or the one that --invoke names. If it has parameters, ARGS are their values: integers in
-/// decimal or hexadecimal (0x1f), signed or unsigned; floats such as 1.5, 1e300, nan, inf; what follows `--` are the
-/// program's own arguments. If it has none, all are the program's own.
+/// The function is the one that --invoke names; otherwise `main`, or `_start` if there is no `main`. If it has parameters,
+/// ARGS are their values: integers in decimal or hexadecimal (0x1f), signed or unsigned; floats such as 1.5, 1e300, nan,
+/// inf; what follows `--` are the program's own arguments. If it has none, all are the program's own.
 ///
 /// Results are printed with integers signed and in decimal, floats in the shortest form that reads back the same (1.0,
 /// 0.1, 1e300, nan, inf, -inf), references as null, funcref or externref.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", env::help()))]
 pub(crate) struct Options {
-    /// The program, in text or binary form; `-` is standard input
+    /// The program: .sasm, .sbc, .wasm or .wat; `-` is standard input
     file: PathBuf,
     /// Arguments of the function, or of the program if the function takes none
     #[arg(allow_negative_numbers = true, value_parser = OsStringValueParser::new().map(values::unprotect))]
@@ -46,9 +47,9 @@ pub(crate) struct Options {
     /// Arguments of the program
     #[arg(last = true)]
     program_args: Vec<OsString>,
-    /// The exported function to call
-    #[arg(long, value_name = "NAME", default_value = "main")]
-    invoke: String,
+    /// The exported function to call; `main` if not given, or `_start` if there is no `main`
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
     /// What code runs in
     #[arg(long, value_enum, value_name = "TIER", default_value = "auto")]
     tier: TierChoice,
@@ -94,16 +95,14 @@ enum End {
 
 /// Runs a program and gives the exit status.
 pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
-    if let Some(missing) = options.tier.missing() {
-        let text = format!("{missing}; take portable or auto");
-        return Err(Failure::Message { status: REFUSED, text });
-    }
+    options.tier.require()?;
     let started = Instant::now();
     let name = program::name_of(&options.file);
     let profile = options.profile || options.tier.profiles();
     let engine = Engine::new(options.limits.apply(Config::new()).profile(profile));
     let module = program::load(&engine, &options.file)?;
-    let (args, program_args) = arguments(options, &module, &name)?;
+    let invoke = options.invoke.as_deref().unwrap_or_else(|| program::entry(&module));
+    let (args, program_args) = arguments(options, &module, &name, invoke)?;
 
     let mut store = Store::new(&engine, Host::new(program_args));
     if let Some(fuel) = options.limits.fuel {
@@ -116,11 +115,11 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
     }
 
     let mut timing = Timing::default();
-    let end = execute(options, &module, &mut store, &args, started, &mut timing);
+    let end = execute(options, &module, &mut store, (invoke, &args), started, &mut timing);
     stopper.finish();
     let status = conclude(end_of(end, &name)?, &mut store, &name, &stopper, &mut timing)?;
     if options.profile {
-        tell(profile::tables(&module));
+        tell(printable(&profile::tables(&module)));
     }
     if options.time {
         timing.tiers =
@@ -131,11 +130,16 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
 }
 
 /// The arguments of the function, and those of the program.
-fn arguments(options: &Options, module: &Module, file: &str) -> Result<(Vec<Val>, Vec<Vec<u8>>), Failure> {
-    let ty = program::exported(module, file, &options.invoke)?;
+fn arguments(
+    options: &Options,
+    module: &Module,
+    file: &str,
+    invoke: &str,
+) -> Result<(Vec<Val>, Vec<Vec<u8>>), Failure> {
+    let ty = program::exported(module, file, invoke)?;
     let (args, before): (&[OsString], &[OsString]) =
         if ty.params.is_empty() { (&[], &options.args) } else { (&options.args, &[]) };
-    let args = values::parse_all(&options.invoke, ty, args).map_err(|what| Failure::refused(file, what))?;
+    let args = values::parse_all(invoke, ty, args).map_err(|what| Failure::refused(file, what))?;
     let program_args = before.iter().chain(&options.program_args);
     Ok((args, program_args.map(|arg| arg.as_encoded_bytes().to_vec()).collect()))
 }
@@ -145,12 +149,12 @@ fn execute(
     options: &Options,
     module: &Module,
     store: &mut Store<Host>,
-    args: &[Val],
+    (invoke, args): (&str, &[Val]),
     started: Instant,
     timing: &mut Timing,
 ) -> Result<Vec<Val>, Error> {
     let instance = env::linker(module.engine())?.instantiate(store, module)?;
-    let func = instance.func(store, &options.invoke)?;
+    let func = instance.func(store, invoke)?;
     timing.load_us = microseconds(started.elapsed());
     let mut results = Vec::new();
     for _ in 0..options.repeat {
@@ -221,7 +225,7 @@ fn conclude(
             }
             let cause = cause_of(&trap);
             timing.trap = Some(cause.name().to_owned());
-            tell(format_args!("strata: {file}: {}", describe(&trap, cause, stopper)));
+            tell(format_args!("strata: {file}: {}", printable(&describe(&trap, cause, stopper))));
             Ok(TRAPPED)
         }
     }

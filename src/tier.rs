@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::failure::{Failure, REFUSED};
+
 /// What code may run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TierChoice {
@@ -36,6 +38,16 @@ impl TierChoice {
             TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
                 Some(format!("tier {} is not part of this version", self.name()))
             }
+        }
+    }
+
+    /// Refuses the tier where it cannot be had.
+    pub(crate) fn require(self) -> Result<(), Failure> {
+        match self.missing() {
+            Some(missing) => {
+                Err(Failure::Message { status: REFUSED, text: format!("{missing}; take portable or auto") })
+            }
+            None => Ok(()),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::program;
 /// Says nothing and exits with 0 when all are valid; otherwise says what is wrong and exits with 2.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Programs, in text or binary form; `-` is standard input
+    /// Programs: .sasm, .sbc, .wasm or .wat; `-` is standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }

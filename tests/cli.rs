@@ -151,7 +151,9 @@ transcripts! {
     limits
     output
     asm
+    wasm
     measure
+    wast
     help
 }
 

@@ -1,6 +1,7 @@
-//! The programs of `programs/`: kernels give the results of `kernels.tsv`, examples print what stands beside them.
+//! The programs of `programs/`: kernels give the results of `kernels.tsv`, examples (those of
+//! `wasm/` too) print what stands beside them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -53,34 +54,47 @@ fn kernels_at_mid_sizes() {
     }
 }
 
-/// A case is named by its `.expected` file: `NAME.expected` or `NAME.N.expected`.
 #[test]
 fn examples_print_what_they_must() {
-    let mut examples = BTreeSet::new();
-    let mut cases = Vec::new();
-    for entry in fs::read_dir(programs()).expect("programs/ is there") {
-        let file = entry.expect("readable").file_name().into_string().expect("UTF-8");
-        if let Some(name) = file.strip_suffix(".sasm") {
-            examples.insert(name.to_owned());
-        } else if let Some(case) = file.strip_suffix(".expected") {
-            cases.push(case.to_owned());
-        }
-    }
-    assert!(examples.len() >= 7, "found {examples:?}");
-    cases.sort();
-    for case in &cases {
-        let name = case.split('.').next().expect("a name");
-        assert!(examples.remove(name) || programs().join(format!("{name}.sasm")).exists(), "{case}");
-        check_example(name, case);
-    }
-    assert!(examples.is_empty(), "no .expected file for {examples:?}");
+    check_examples(&programs(), 7);
 }
 
-fn check_example(name: &str, case: &str) {
-    let beside = |extension: &str| fs::read(programs().join(format!("{case}.{extension}"))).ok();
+#[test]
+fn wasm_examples_print_what_they_must() {
+    check_examples(&programs().join("wasm"), 3);
+}
+
+/// Runs the programs of a folder, at least so many. A case is named by its `.expected` file: `NAME.expected` or
+/// `NAME.N.expected`.
+fn check_examples(folder: &Path, least: usize) {
+    let mut examples = BTreeMap::new();
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        let file = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
+        if let Some(case) = file.strip_suffix(".expected") {
+            cases.push(case.to_owned());
+        } else if let Some((name, "sasm" | "wat" | "wasm")) = file.rsplit_once('.') {
+            assert!(examples.insert(name.to_owned(), path).is_none(), "two programs are named {name}");
+        }
+    }
+    assert!(examples.len() >= least, "found {examples:?}");
+    cases.sort();
+    let mut without_case: BTreeSet<&String> = examples.keys().collect();
+    for case in &cases {
+        let name = case.split('.').next().expect("a name");
+        let program = examples.get(name).unwrap_or_else(|| panic!("no program for {case}"));
+        without_case.retain(|other| *other != name);
+        check_example(program, case);
+    }
+    assert!(without_case.is_empty(), "no .expected file for {without_case:?}");
+}
+
+fn check_example(program: &Path, case: &str) {
+    let beside = |extension: &str| fs::read(program.with_file_name(format!("{case}.{extension}"))).ok();
     let args = beside("args").map(|args| String::from_utf8(args).expect("UTF-8")).unwrap_or_default();
     let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
-    command.arg("run").arg(programs().join(format!("{name}.sasm"))).args(args.split_whitespace());
+    command.arg("run").arg(program).args(args.split_whitespace());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the command starts");
     let mut stdin = child.stdin.take().expect("piped");

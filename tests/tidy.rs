@@ -65,9 +65,11 @@ fn unsafe_code_is_where_the_readme_says() {
         .iter()
         .filter(|path| read(path).lines().any(uses_unsafe))
         .map(|path| relative(path))
-        // A test may need some; each has its own reason beside it, checked by the lint.
+        // A test may need some; each has its own reason beside it, checked by the lint. Programs run in the machine.
         .filter(|path| {
-            !["tests/", "testing/", "fuzz/", "benches/"].iter().any(|folder| path.starts_with(folder))
+            !["tests/", "testing/", "fuzz/", "benches/", "programs/"]
+                .iter()
+                .any(|folder| path.starts_with(folder))
         })
         .collect();
     found.sort_unstable();
@@ -76,10 +78,23 @@ fn unsafe_code_is_where_the_readme_says() {
 
 #[test]
 fn crates_that_must_not_know_others_do_not() {
-    for (manifest, allowed) in [("bytecode-spec", &[][..]), ("asm", &["bytecode-spec"])] {
+    for (manifest, allowed) in [
+        ("bytecode-spec", &[][..]),
+        ("asm", &["bytecode-spec"]),
+        ("wasm", &["bytecode-spec"]),
+        ("wast", &["bytecode-spec", "strata-wasm", "strata"]),
+    ] {
         let text = read(&root().join(manifest).join("Cargo.toml"));
         let dependencies = text.split("[dependencies]").nth(1).expect("a section").split("\n[").next();
-        for ours in ["bytecode-spec", "strata-asm", "strata", "strata-testing", "strata-cli"] {
+        for ours in [
+            "bytecode-spec",
+            "strata-asm",
+            "strata-wasm",
+            "strata-wast",
+            "strata",
+            "strata-testing",
+            "strata-cli",
+        ] {
             let depends =
                 dependencies.unwrap_or_default().lines().any(|l| l.starts_with(&format!("{ours}.")));
             assert!(!depends || allowed.contains(&ours), "{manifest} must not know {ours}");
@@ -89,7 +104,7 @@ fn crates_that_must_not_know_others_do_not() {
 
 #[test]
 fn versions_stand_in_the_workspace_alone() {
-    for package in ["bytecode-spec", "asm", "vm", "testing", "benches", "."] {
+    for package in ["bytecode-spec", "asm", "wasm", "vm", "wast", "testing", "benches", "."] {
         let text = read(&root().join(package).join("Cargo.toml"));
         let text = text.split("[package]").nth(1).expect("a package");
         for section in text.split("\n[").filter(|section| {
@@ -100,6 +115,16 @@ fn versions_stand_in_the_workspace_alone() {
             }
         }
     }
+}
+
+#[test]
+fn the_header_declares_what_the_host_module_has() {
+    let rows = read(&root().join("src/env.rs"));
+    let rows = rows.split("\nfunctions! {").nth(1).expect("the functions").split("\n}").next();
+    let defined = rows.unwrap_or_default().lines().filter_map(|row| row.split_whitespace().next());
+    let header = read(&root().join("programs/wasm/env.h"));
+    let declared = header.lines().filter_map(|line| line.strip_prefix("ENV(")?.split(')').next());
+    assert!(defined.eq(declared.clone()), "programs/wasm/env.h declares {:?}", declared.collect::<Vec<_>>());
 }
 
 #[test]
@@ -131,7 +156,7 @@ fn nothing_is_left_open() {
 #[test]
 fn no_text_names_a_place_on_somebodys_machine() {
     let mut texts = rust_files();
-    for ending in [".md", ".toml", ".sasm", ".txt", ".c"] {
+    for ending in [".md", ".toml", ".sasm", ".wat", ".txt", ".c", ".h"] {
         files(root(), ending, &mut texts);
     }
     texts.push(root().join(".ci/run"));

@@ -4,7 +4,7 @@ use bytecode_spec::{VerifiedModule, encoding, verify as verify_module};
 use strata_asm::{assemble as assemble_text, assemble_bytes, disassemble};
 
 use crate::choices::Choices;
-use crate::{differential, generate, hostile, mutate, validity};
+use crate::{differential, generate, hostile, mutate, validity, wasm};
 
 /// Reads bytes as a module in binary form; what is valid is round-tripped and run.
 pub fn decode(bytes: &[u8]) {
@@ -68,6 +68,32 @@ pub fn round_trip(bytes: &[u8]) {
 /// Runs a random program in every configuration and in the reference.
 pub fn run(bytes: &[u8]) {
     differential::check(&mut Choices::from_bytes(bytes));
+}
+
+/// Reads bytes as a WebAssembly module; what is translated is valid, and is round-tripped and run. Whether it was.
+///
+/// # Panics
+///
+/// Also when it is refused without a reason or a place.
+pub fn translate(bytes: &[u8]) -> bool {
+    match strata_wasm::translate(bytes) {
+        Ok(module) => {
+            let module = verify_module(module)
+                .unwrap_or_else(|errors| panic!("a translated module is not valid: {errors}"));
+            round_trips(&module);
+            hostile::run(&module);
+            true
+        }
+        Err(error) => {
+            assert!(!error.message.is_empty() && error.offset <= bytes.len() as u64, "{error:?}");
+            false
+        }
+    }
+}
+
+/// Makes a WebAssembly module of any bytes and compares Strata, in every configuration, with another engine.
+pub fn wasm_differential(bytes: &[u8]) {
+    wasm::check(bytes);
 }
 
 /// Takes a module through both forms and back.

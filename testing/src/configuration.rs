@@ -41,6 +41,8 @@ pub const ALL: &[Configuration] = &[
         profile: true,
         configure: |config| config.fuel(true).profile(true),
     },
+    // What an engine does unless it is told otherwise.
+    Configuration { name: "auto", fuel: false, profile: true, configure: |config| config },
 ];
 
 impl Configuration {

@@ -15,6 +15,8 @@ use std::cell::Cell;
 thread_local! {
     /// Bytes that this thread has allocated and not freed, and the most it ever had.
     static BYTES: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+    /// Bytes that this thread has ever allocated.
+    static EVER: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counting bytes for each thread.
@@ -54,6 +56,7 @@ fn count(change: isize) {
         let (now, peak) = bytes.get();
         bytes.set((now + change, peak.max(now + change)));
     });
+    EVER.set(EVER.get() + change.max(0) as usize);
 }
 
 /// What `work` gives, and the most bytes that it had allocated at a time, in this thread. 0 without the allocator.
@@ -62,4 +65,12 @@ pub fn peak_of<R>(work: impl FnOnce() -> R) -> (R, usize) {
     BYTES.set((before, before));
     let result = work();
     (result, (BYTES.get().1 - before).max(0) as usize)
+}
+
+/// What `work` gives, and how many bytes it allocated in all, in this thread: a measure of work that is the same each time.
+/// 0 without the allocator.
+pub fn allocated_by<R>(work: impl FnOnce() -> R) -> (R, usize) {
+    let before = EVER.get();
+    let result = work();
+    (result, EVER.get() - before)
 }

@@ -26,9 +26,24 @@ pub enum Error {
     #[cfg(feature = "asm")]
     #[error("{0}")]
     Assemble(#[from] strata_asm::Diagnostics),
-    /// A program is in text, and this build reads the binary form only.
-    #[error("the program is in text; assemble it first, or build strata with the feature `asm`")]
-    TextUnsupported,
+    /// Bytes are not a WebAssembly module that this machine runs.
+    #[cfg(feature = "wasm")]
+    #[error(transparent)]
+    Wasm(#[from] strata_wasm::TranslateError),
+    /// A text is not a WebAssembly module.
+    #[cfg(feature = "wat")]
+    #[error("{0}")]
+    Wat(wat::Error),
+    /// A program is in a form that this build does not read.
+    #[error(
+        "the program is {form}, which this build does not read; build strata with the feature `{feature}`"
+    )]
+    FormUnsupported {
+        /// The form, such as `assembler text`.
+        form: &'static str,
+        /// The feature of this crate that reads it.
+        feature: &'static str,
+    },
     /// Nothing was defined under the name that a module imports.
     #[error(
         "import {index}: \"{module}\" \"{field}\" is not defined; define {wanted} of that name in the linker"

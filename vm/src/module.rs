@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytecode_spec::encoding::{self, MAGIC};
+use bytecode_spec::encoding::{self, DecodeError, MAGIC};
 use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
 use crate::code::LoadedModule;
@@ -17,17 +17,37 @@ use crate::trap::Tier;
 pub struct Module(pub(crate) Arc<LoadedModule>);
 
 impl Module {
-    /// Loads a program, in binary form or (with the feature `asm`) in text; which one, its first bytes tell.
+    /// Loads a program: in Strata's binary form, in assembler text (with the feature `asm`), a WebAssembly module (`wasm`) or
+    /// one in text (`wat`); all three features are on by default. Which form it has, its beginning tells.
     ///
     /// # Errors
     ///
-    /// When the bytes are neither, or the module is not valid.
+    /// When the bytes are none of these, or the module is not valid.
     ///
     /// ```
     /// let engine = strata::Engine::default();
     /// let module = strata::Module::new(&engine, "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}")?;
     /// assert_eq!(module.exports().next().unwrap().0, "one");
     /// # Ok::<(), strata::Error>(())
+    /// ```
+    ///
+    /// WebAssembly is translated to the same bytecode, and is linked and called in the same way:
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, r#"
+    ///     (module
+    ///       (import "host" "factor" (func $factor (result i32)))
+    ///       (func (export "scale") (param i32) (result i32)
+    ///         (i32.mul (local.get 0) (call $factor))))
+    /// "#)?;
+    /// let mut linker = Linker::new(&engine);
+    /// linker.func("host", "factor", || 6)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = linker.instantiate(&mut store, &module)?;
+    /// assert_eq!(instance.typed_func::<i32, i32>(&store, "scale")?.call(&mut store, 7)?, 42);
+    /// # Ok::<(), Error>(())
     /// ```
     pub fn new(engine: &Engine, program: impl AsRef<[u8]>) -> Result<Module, Error> {
         Module::named(engine, "program", program)
@@ -40,10 +60,11 @@ impl Module {
     /// As for [`new`](Self::new).
     pub fn named(engine: &Engine, name: &str, program: impl AsRef<[u8]>) -> Result<Module, Error> {
         let program = program.as_ref();
-        let module = if program.starts_with(&MAGIC) {
-            verify(encoding::decode(program)?)?
-        } else {
-            assemble(name, program)?
+        let module = match Form::of(program)? {
+            Form::Binary => verify(encoding::decode(program)?)?,
+            Form::Text(text) => assemble(name, text)?,
+            Form::Wasm => translate(program)?,
+            Form::Wat(text) => translate_text(name, text)?,
         };
         Ok(Module(LoadedModule::new(engine, module)))
     }
@@ -107,19 +128,87 @@ impl Module {
     }
 }
 
-#[cfg(feature = "asm")]
-fn assemble(name: &str, program: &[u8]) -> Result<VerifiedModule, Error> {
-    match std::str::from_utf8(program) {
-        Ok(text) => Ok(strata_asm::assemble(name, text)?),
-        // Neither text nor binary: the binary reader says what it misses.
-        Err(_) => Err(encoding::DecodeError::Magic.into()),
+/// The forms that a program can have.
+enum Form<'a> {
+    /// Strata's binary form.
+    Binary,
+    /// Assembler text.
+    Text(&'a str),
+    /// A WebAssembly module.
+    Wasm,
+    /// A WebAssembly module in text.
+    Wat(&'a str),
+}
+
+impl Form<'_> {
+    /// The form of a program, by its beginning.
+    fn of(program: &[u8]) -> Result<Form<'_>, DecodeError> {
+        if program.starts_with(&MAGIC) {
+            return Ok(Form::Binary);
+        }
+        if program.starts_with(b"\0asm") {
+            return Ok(Form::Wasm);
+        }
+        match std::str::from_utf8(program) {
+            Ok(text) if starts_with_parenthesis(text) => Ok(Form::Wat(text)),
+            Ok(text) => Ok(Form::Text(text)),
+            // Neither text nor binary: the binary reader says what it misses.
+            Err(_) => Err(DecodeError::Magic),
+        }
     }
 }
 
-#[cfg(not(feature = "asm"))]
-fn assemble(_name: &str, program: &[u8]) -> Result<VerifiedModule, Error> {
-    match std::str::from_utf8(program) {
-        Ok(_) => Err(Error::TextUnsupported),
-        Err(_) => Err(encoding::DecodeError::Magic.into()),
+/// Whether a text is in WebAssembly's syntax: behind space and comments (`;` to the end of a line, and `(; … ;)`, which may
+/// be nested) it starts with a parenthesis, which no assembler text does.
+fn starts_with_parenthesis(text: &str) -> bool {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        if rest.starts_with(';') {
+            rest = rest.find('\n').map_or("", |end| &rest[end..]);
+        } else if let Some(mut inside) = rest.strip_prefix("(;") {
+            let mut depth = 1;
+            while depth > 0 {
+                let Some(next) = inside.find(['(', ';']) else { return true };
+                let opens = inside[next..].starts_with("(;");
+                let closes = inside[next..].starts_with(";)");
+                depth = if opens { depth + 1 } else { depth - usize::from(closes) };
+                inside = &inside[next + if opens || closes { 2 } else { 1 }..];
+            }
+            rest = inside;
+        } else {
+            return rest.starts_with('(');
+        }
     }
+}
+
+#[cfg(feature = "asm")]
+fn assemble(name: &str, text: &str) -> Result<VerifiedModule, Error> {
+    Ok(strata_asm::assemble(name, text)?)
+}
+
+#[cfg(not(feature = "asm"))]
+fn assemble(_name: &str, _text: &str) -> Result<VerifiedModule, Error> {
+    Err(Error::FormUnsupported { form: "assembler text", feature: "asm" })
+}
+
+#[cfg(feature = "wasm")]
+fn translate(program: &[u8]) -> Result<VerifiedModule, Error> {
+    Ok(verify(strata_wasm::translate(program)?)?)
+}
+
+#[cfg(not(feature = "wasm"))]
+fn translate(_program: &[u8]) -> Result<VerifiedModule, Error> {
+    Err(Error::FormUnsupported { form: "a WebAssembly module", feature: "wasm" })
+}
+
+#[cfg(feature = "wat")]
+fn translate_text(name: &str, text: &str) -> Result<VerifiedModule, Error> {
+    let program = wat::Parser::new().parse_str(Some(name.as_ref()), text).map_err(Error::Wat)?;
+    translate(&program)
+}
+
+#[cfg(not(feature = "wat"))]
+fn translate_text(_name: &str, _text: &str) -> Result<VerifiedModule, Error> {
+    Err(Error::FormUnsupported { form: "a WebAssembly module in text", feature: "wat" })
 }

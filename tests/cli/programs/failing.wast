@@ -1,0 +1,12 @@
+(module
+  (func (export "one") (result i32) (i32.const 1))
+  (func (export "stop") unreachable)
+)
+(assert_return (invoke "one") (i32.const 2))
+(assert_return (invoke "stop"))
+(assert_trap (invoke "one") "unreachable")
+(assert_trap (invoke "stop") "integer overflow")
+(assert_return (invoke "two") (i32.const 2))
+  (assert_invalid (module (func)) "type mismatch")
+(assert_exception (invoke "one"))
+(assert_return (invoke "one") (i32.const 1))

@@ -1,0 +1,18 @@
+;; Arguments are named where they are, results go where they are wanted.
+(module
+  (import "env" "host" (func $host (param i32) (result i32)))
+  (type $binary (func (param i32 i32) (result i32)))
+  (table 2 funcref)
+  (func $add (type $binary) (i32.add (local.get 0) (local.get 1)))
+  (func $both (param i32) (result i32 i32) (local.get 0) (local.get 0))
+  (func (export "calls") (param i32) (result i32)
+    (local.set 0 (call $add (call $host (local.get 0)) (i32.const 5)))
+    (call $add (call $both (local.get 0))))
+  (func (export "indirect") (param i32) (result i32)
+    (call_indirect (type $binary) (i32.const 1) (i32.const 2) (local.get 0)))
+  (func (export "tail") (param i32) (result i32)
+    (return_call $add (local.get 0) (i32.const 1)))
+  (func (export "tail_host") (param i32) (result i32)
+    (return_call $host (local.get 0)))
+  (func (export "tail_indirect") (param i32) (result i32)
+    (return_call_indirect (type $binary) (i32.const 1) (i32.const 2) (local.get 0))))
