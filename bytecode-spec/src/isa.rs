@@ -510,6 +510,8 @@ macro_rules! define_isa {
             impl $shape {
                 const KINDS: [Kind; <[&str]>::len(&[$(stringify!($field)),*])] = [$(Kind::$kind),*];
                 const NAMES: [&str; Self::KINDS.len()] = [$(stringify!($field)),*];
+                /// The lane of each operand's fixed part, in the order of the fields.
+                pub const LANES: [u8; Self::KINDS.len()] = layout(Self::KINDS).0;
                 /// Lanes of the fixed part, the opcode's included.
                 const FIXED_LANES: usize = layout(Self::KINDS).1 as usize;
 
@@ -517,7 +519,7 @@ macro_rules! define_isa {
                 #[inline(always)]
                 #[allow(unused_variables, unused_mut, reason = "shapes without operands")]
                 pub fn read(words: impl Words) -> ($shape, usize) {
-                    let [$($field),*] = const { layout(Self::KINDS).0 };
+                    let [$($field),*] = Self::LANES;
                     let mut tail = Tail { next: Self::FIXED_LANES };
                     let operands = $shape { $(
                         $field: field::$kind::read(words, usize::from($field), &mut tail),
@@ -536,7 +538,7 @@ macro_rules! define_isa {
                     let start = code.len();
                     let mut words = [0; Self::FIXED_LANES.div_ceil(LANES_PER_WORD)];
                     words[0] = op as u64;
-                    let mut lanes = const { layout(Self::KINDS).0 }.into_iter();
+                    let mut lanes = Self::LANES.into_iter();
                     $(
                         let lane = usize::from(lanes.next().unwrap_or_default());
                         words[lane / LANES_PER_WORD] |=

@@ -1,6 +1,6 @@
 //! The configurations that every program is to behave equally in: a row for each tier and mode.
 
-use strata::{Config, Engine};
+use strata::{Config, Engine, TierMode};
 
 /// One way to run programs.
 #[derive(Clone, Copy, Debug)]
@@ -21,25 +21,52 @@ pub const ALL: &[Configuration] = &[
         name: "portable",
         fuel: false,
         profile: true,
-        configure: |config| config.fuel(false).profile(true),
+        configure: |config| config.tier(TierMode::Portable).fuel(false).profile(true),
     },
     Configuration {
         name: "portable-no-profile",
         fuel: false,
         profile: false,
-        configure: |config| config.fuel(false).profile(false),
+        configure: |config| config.tier(TierMode::Portable).fuel(false).profile(false),
     },
     Configuration {
         name: "portable-fuel",
         fuel: true,
         profile: false,
-        configure: |config| config.fuel(true).profile(false),
+        configure: |config| config.tier(TierMode::Portable).fuel(true).profile(false),
     },
     Configuration {
         name: "portable-fuel-profile",
         fuel: true,
         profile: true,
-        configure: |config| config.fuel(true).profile(true),
+        configure: |config| config.tier(TierMode::Portable).fuel(true).profile(true),
+    },
+    // The template compiler at first call.
+    Configuration {
+        name: "template",
+        fuel: false,
+        profile: true,
+        configure: |config| config.tier(TierMode::Template).fuel(false).profile(true),
+    },
+    Configuration {
+        name: "template-fuel",
+        fuel: true,
+        profile: false,
+        configure: |config| config.tier(TierMode::Template).fuel(true).profile(false),
+    },
+    // Machine code only where a loop goes back for the first time, in the middle of the function.
+    Configuration {
+        name: "osr",
+        fuel: false,
+        profile: true,
+        configure: |config| config.tier1_calls(0).tier1_back_edges(1).fuel(false).profile(true),
+    },
+    // From the second call on, so that interpreted functions and machine code call each other.
+    Configuration {
+        name: "mixed",
+        fuel: true,
+        profile: true,
+        configure: |config| config.tier1_calls(2).tier1_back_edges(4).fuel(true).profile(true),
     },
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: true, configure: |config| config },

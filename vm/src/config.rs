@@ -1,5 +1,19 @@
 //! How an engine works.
 
+use crate::tiering::policy;
+
+/// Which tiers code runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TierMode {
+    /// In the interpreter, and in machine code what is hot. Only what is [profiled](Config::profile) can be.
+    Auto,
+    /// In the portable interpreter.
+    Portable,
+    /// In machine code of the template compiler from the first call on, where that can be had.
+    Template,
+}
+
 /// Configuration of an [`Engine`](crate::Engine), built by chaining.
 ///
 /// ```
@@ -14,6 +28,14 @@ pub struct Config {
     pub fuel: bool,
     /// See [`Config::profile`].
     pub profile: bool,
+    /// See [`Config::tier`].
+    pub tier: TierMode,
+    /// See [`Config::tier1_calls`].
+    pub tier1_calls: u32,
+    /// See [`Config::tier1_back_edges`].
+    pub tier1_back_edges: u32,
+    /// See [`Config::max_code_bytes`].
+    pub max_code_bytes: usize,
     /// See [`Config::max_stack_bytes`].
     pub max_stack_bytes: usize,
     /// See [`Config::max_native_stack_bytes`].
@@ -29,6 +51,10 @@ impl Default for Config {
         Config {
             fuel: false,
             profile: true,
+            tier: TierMode::Auto,
+            tier1_calls: policy::TIER1_CALLS,
+            tier1_back_edges: policy::TIER1_BACK_EDGES,
+            max_code_bytes: policy::MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
             max_native_stack_bytes: 512 << 10,
             max_memory_bytes: 4 << 30,
@@ -53,6 +79,31 @@ impl Config {
     /// Whether tier 0 records calls, branches and call targets. On by default.
     pub fn profile(mut self, on: bool) -> Config {
         self.profile = on;
+        self
+    }
+
+    /// Which tiers code runs in. [`TierMode::Auto`] by default.
+    pub fn tier(mut self, tier: TierMode) -> Config {
+        self.tier = tier;
+        self
+    }
+
+    /// After so many calls a function gets machine code, in [`TierMode::Auto`].
+    pub fn tier1_calls(mut self, calls: u32) -> Config {
+        self.tier1_calls = calls;
+        self
+    }
+
+    /// When a branch has been taken so many times, or a multiple of it, and goes to the head of a loop, the function gets machine
+    /// code and goes on in it, in [`TierMode::Auto`]. Rounded up to a power of two.
+    pub fn tier1_back_edges(mut self, taken: u32) -> Config {
+        self.tier1_back_edges = taken;
+        self
+    }
+
+    /// Bytes of address space for the engine's machine code; functions that find no room stay in the interpreter.
+    pub fn max_code_bytes(mut self, bytes: usize) -> Config {
+        self.max_code_bytes = bytes;
         self
     }
 

@@ -9,13 +9,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytecode_spec::limits::{MAX_PAGES, PAGE_SIZE};
 use bytecode_spec::{Limits, ValType};
 
+use strata_jit::abi;
+
 use crate::code::{CodeSlot, LoadedModule};
 use crate::host::HostFunc;
+use crate::interpreter::Stopped;
+use crate::os::Reservation;
 
 /// What one store's running code shares: the poll word, fuel and the stack. Shared with interrupt handles, which touch
 /// the poll word alone; everything else belongs to the thread that runs the store.
 #[repr(C)]
-#[derive(Debug)]
 pub(crate) struct StoreContext {
     /// Reasons to leave the fast path at the next safepoint; 0 for none.
     pub(crate) poll: AtomicU32,
@@ -23,15 +26,62 @@ pub(crate) struct StoreContext {
     pub(crate) fuel: Cell<u64>,
     /// First word that no frame may reach. Behind it lies room for the arguments of one tail or host call.
     pub(crate) stack_limit: Cell<*mut u64>,
+    /// Address that the native stack pointer must not get below.
+    pub(crate) native_limit: Cell<usize>,
+    /// Native stack pointer of the innermost entry into machine code.
+    pub(crate) segment: Cell<usize>,
+    /// Where machine code trapped: the frame, and a word as in [`abi::trap`].
+    pub(crate) trap_frame: Cell<*mut u64>,
+    /// See `trap_frame`.
+    pub(crate) trap: Cell<u64>,
+    /// What machine code calls.
+    pub(crate) helpers: Cell<*const *const ()>,
+    /// Why a helper stopped machine code, on its way to the entry from the host.
+    pub(crate) stopped: Cell<Option<Stopped>>,
+    /// A branch to the head of a loop looks for machine code when its count has none of these bits.
+    pub(crate) hot_mask: Cell<u32>,
     /// First free word of the stack while no generated code or interpreter runs.
     pub(crate) frame_top: Cell<*mut u64>,
     /// The frame that the host was called from last; null outside.
     pub(crate) exit_frame: Cell<*mut u64>,
-    /// Address that the native stack pointer must not get below.
-    pub(crate) native_limit: Cell<usize>,
     /// The store itself, as its `StoreInner<T>`, while code runs.
     pub(crate) owner: Cell<*mut ()>,
 }
+
+impl std::fmt::Debug for StoreContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreContext").field("poll", &self.poll).finish_non_exhaustive()
+    }
+}
+
+/// The contract with machine code.
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(StoreContext, poll) == abi::store::POLL as usize);
+    assert!(offset_of!(StoreContext, fuel) == abi::store::FUEL as usize);
+    assert!(offset_of!(StoreContext, stack_limit) == abi::store::STACK_LIMIT as usize);
+    assert!(offset_of!(StoreContext, native_limit) == abi::store::NATIVE_LIMIT as usize);
+    assert!(offset_of!(StoreContext, segment) == abi::store::SEGMENT as usize);
+    assert!(offset_of!(StoreContext, trap_frame) == abi::store::TRAP_FRAME as usize);
+    assert!(offset_of!(StoreContext, trap) == abi::store::TRAP as usize);
+    assert!(offset_of!(StoreContext, helpers) == abi::store::HELPERS as usize);
+    assert!(offset_of!(InstanceContext, store) == abi::instance::STORE as usize);
+    assert!(offset_of!(InstanceContext, memory) == abi::instance::MEMORY as usize);
+    assert!(offset_of!(InstanceContext, globals) == abi::instance::GLOBALS as usize);
+    assert!(offset_of!(InstanceContext, tables) == abi::instance::TABLES as usize);
+    assert!(offset_of!(InstanceContext, slots) == abi::instance::SLOTS as usize);
+    assert!(offset_of!(InstanceContext, records) == abi::instance::RECORDS as usize);
+    assert!(offset_of!(InstanceContext, signatures) == abi::instance::SIGNATURES as usize);
+    assert!(offset_of!(MemoryRecord, base) == abi::memory::BASE as usize);
+    assert!(offset_of!(MemoryRecord, len) == abi::memory::LEN as usize);
+    assert!(offset_of!(TableRecord, base) == abi::table::BASE as usize);
+    assert!(offset_of!(TableRecord, len) == abi::table::LEN as usize);
+    assert!(offset_of!(FuncRecord, slot) == abi::record::SLOT as usize);
+    assert!(offset_of!(FuncRecord, instance) == abi::record::INSTANCE as usize);
+    assert!(offset_of!(FuncRecord, signature) == abi::record::SIGNATURE as usize);
+    assert!(offset_of!(CodeSlot, entry) == abi::slot::ENTRY as usize);
+    assert!(size_of::<CodeSlot>() == abi::slot::SIZE as usize);
+};
 
 // SAFETY: `InterruptHandle` is the only way to share a context across threads and touches nothing but `poll`.
 unsafe impl Sync for StoreContext {}
@@ -47,9 +97,15 @@ impl StoreContext {
             poll: AtomicU32::new(0),
             fuel: Cell::new(0),
             stack_limit: Cell::new(std::ptr::null_mut()),
+            native_limit: Cell::new(0),
+            segment: Cell::new(0),
+            trap_frame: Cell::new(std::ptr::null_mut()),
+            trap: Cell::new(0),
+            helpers: Cell::new(std::ptr::null()),
+            stopped: Cell::new(None),
+            hot_mask: Cell::new(u32::MAX),
             frame_top: Cell::new(std::ptr::null_mut()),
             exit_frame: Cell::new(std::ptr::null_mut()),
-            native_limit: Cell::new(0),
             owner: Cell::new(std::ptr::null_mut()),
         }
     }
@@ -84,6 +140,8 @@ pub(crate) struct InstanceContext {
     pub(crate) index: u32,
     pub(crate) module: *const LoadedModule,
     pub(crate) segments: *const Segments,
+    /// Whether machine code may run: its accesses need a guarded memory, if any.
+    pub(crate) runs_machine_code: bool,
 }
 
 /// An instance's data and element segments, as far as they have not been given up.
@@ -124,25 +182,53 @@ impl FuncRecord {
 pub(crate) struct MemoryRecord {
     pub(crate) base: Cell<*mut u8>,
     pub(crate) len: Cell<usize>,
-    /// At least `len` bytes; those behind it are zero. Doubled when outgrown, so that growing costs linear time.
-    bytes: UnsafeCell<Vec<u8>>,
+    bytes: Bytes,
     pub(crate) limits: Limits,
     /// Pages that the memory may grow to: its own limit and the engine's.
     most: u32,
 }
 
+/// What holds a memory's bytes.
+#[derive(Debug)]
+enum Bytes {
+    /// Address space for all that an access can reach, of which the memory's bytes are accessible: machine code needs no checks.
+    Guarded(Reservation),
+    /// At least `len` bytes; those behind it are zero. Doubled when outgrown, so that growing costs linear time.
+    Plain(UnsafeCell<Vec<u8>>),
+}
+
+/// Bytes that a 32-bit address, a 32-bit offset and the widest access can reach.
+const REACH: usize = (8 << 30) + PAGE_SIZE;
+
 impl MemoryRecord {
-    /// A memory of the smallest size, or `None` where there are not enough bytes.
-    pub(crate) fn new(limits: Limits, most: u32) -> Option<MemoryRecord> {
+    /// A memory of the smallest size, or `None` where there are not enough bytes. It is `guarded` where that can be had.
+    pub(crate) fn new(limits: Limits, most: u32, guarded: bool) -> Option<MemoryRecord> {
         let len = limits.min as usize * PAGE_SIZE;
-        let mut bytes = zeroed(len)?;
+        let reserved = guarded.then(|| Reservation::new(REACH)).flatten();
+        let (base, bytes) = match reserved {
+            Some(reservation) => {
+                if !reservation.commit(len) {
+                    return None;
+                }
+                (reservation.base(), Bytes::Guarded(reservation))
+            }
+            None => {
+                let mut bytes = zeroed(len)?;
+                (bytes.as_mut_ptr(), Bytes::Plain(UnsafeCell::new(bytes)))
+            }
+        };
         Some(MemoryRecord {
-            base: Cell::new(bytes.as_mut_ptr()),
+            base: Cell::new(base),
             len: Cell::new(len),
-            bytes: UnsafeCell::new(bytes),
+            bytes,
             limits,
             most: limits.max.unwrap_or(MAX_PAGES).min(most),
         })
+    }
+
+    /// Whether an access beyond its end faults, rather than reaching something else.
+    pub(crate) fn is_guarded(&self) -> bool {
+        matches!(self.bytes, Bytes::Guarded(_))
     }
 
     /// Size in pages.
@@ -155,15 +241,24 @@ impl MemoryRecord {
         let old = self.pages();
         let new = old.checked_add(delta).filter(|&pages| pages <= self.most)?;
         let len = new as usize * PAGE_SIZE;
-        // SAFETY: the store's thread is here and nowhere else: no reference into the vector is alive, code holds
-        // raw pointers and reloads them after every operation that may grow.
-        let bytes = unsafe { &mut *self.bytes.get() };
-        if len > bytes.len() {
-            let most = self.most as usize * PAGE_SIZE;
-            let mut grown = zeroed((2 * bytes.len()).clamp(len, most)).or_else(|| zeroed(len))?;
-            grown[..self.len.get()].copy_from_slice(&bytes[..self.len.get()]);
-            *bytes = grown;
-            self.base.set(bytes.as_mut_ptr());
+        match &self.bytes {
+            Bytes::Guarded(reservation) => {
+                if !reservation.commit(len) {
+                    return None;
+                }
+            }
+            Bytes::Plain(bytes) => {
+                // SAFETY: the store's thread is here and nowhere else: no reference into the vector is alive, code holds
+                // raw pointers and reloads them after every operation that may grow.
+                let bytes = unsafe { &mut *bytes.get() };
+                if len > bytes.len() {
+                    let most = self.most as usize * PAGE_SIZE;
+                    let mut grown = zeroed((2 * bytes.len()).clamp(len, most)).or_else(|| zeroed(len))?;
+                    grown[..self.len.get()].copy_from_slice(&bytes[..self.len.get()]);
+                    *bytes = grown;
+                    self.base.set(bytes.as_mut_ptr());
+                }
+            }
         }
         self.len.set(len);
         Some(old)

@@ -1,11 +1,12 @@
 //! The engine: configuration and what all modules and stores share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ahash::AHashMap;
 use bytecode_spec::FuncType;
 
-use crate::config::Config;
+use crate::config::{Config, TierMode};
+use crate::native::Native;
 
 /// Configuration, signatures and code shared by modules and stores, in all threads. Cloning gives another handle.
 ///
@@ -20,6 +21,8 @@ struct Shared {
     config: Config,
     /// Numbers of the function types in use, so that an indirect call compares one word.
     signatures: Mutex<AHashMap<FuncType, u32>>,
+    /// What machine code needs; `None` inside where there is no machine code.
+    native: OnceLock<Option<Native>>,
 }
 
 impl Default for Engine {
@@ -31,12 +34,24 @@ impl Default for Engine {
 impl Engine {
     /// An engine of this configuration.
     pub fn new(config: Config) -> Engine {
-        Engine(Arc::new(Shared { config, signatures: Mutex::default() }))
+        Engine(Arc::new(Shared { config, signatures: Mutex::default(), native: OnceLock::new() }))
     }
 
     /// How the engine was configured.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// What machine code needs, made when it is first asked for; `None` in an engine without machine code.
+    pub(crate) fn native(&self) -> Option<&Native> {
+        let config = &self.0.config;
+        let make = || (config.tier != TierMode::Portable).then(|| Native::new(config)).flatten();
+        self.0.native.get_or_init(make).as_ref()
+    }
+
+    /// Bytes of machine code that functions of this engine have.
+    pub fn code_bytes(&self) -> usize {
+        self.0.native.get().and_then(Option::as_ref).map_or(0, |native| native.space.used())
     }
 
     /// Whether both are handles to one engine.

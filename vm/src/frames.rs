@@ -6,7 +6,7 @@
 //! | word | content |
 //! |---|---|
 //! | -4 | frame pointer of the caller; of the host's frame below for an entry frame; null for the outermost |
-//! | -3 | return pc in the caller's image, or null: the caller is the host |
+//! | -3 | return pc in the caller's image; or a number as in [`abi::frame::return_pc`]: the caller is machine code; or null: the caller is the host |
 //! | -2 | version of the function, or null: a frame that holds a host function's arguments |
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
@@ -95,14 +95,26 @@ pub(crate) enum Place {
     At(*const u64),
     /// A return pc: the instruction is the call before it.
     Behind(*const u64),
+    /// The current instruction, or the call, of machine code; by its pc.
+    Pc(Pc),
 }
 
 impl Place {
+    /// The place of the call that a frame's return pc belongs to.
+    pub(crate) fn of_call(return_pc: *const u64) -> Place {
+        match return_pc.addr() as u64 {
+            // Words are aligned: what is odd is a number.
+            number if number & 1 == 1 => Place::Pc(Pc((number >> 1) as u32)),
+            _ => Place::Behind(return_pc),
+        }
+    }
+
     /// The instruction's pc in the code of `version`.
     pub(crate) fn pc(self, version: &Version) -> Pc {
         match self {
             Place::At(address) => version.pc_of(address.addr()),
             Place::Behind(address) => version.pc_of(address.addr() - 1),
+            Place::Pc(pc) => pc,
         }
     }
 }
@@ -115,13 +127,12 @@ pub(crate) enum Activation<'a> {
     Host(&'a FuncRecord),
 }
 
-/// Walks the stack from a frame, at `pc` in its image, to the outermost.
+/// Walks the stack from a frame, at a place in its function, to the outermost.
 ///
 /// # Safety
 ///
-/// `frame` must be the innermost frame of a store that this thread is running, and `pc` an instruction of its image.
-pub(crate) unsafe fn walk<'a>(frame: Frame, pc: *const u64, mut visit: impl FnMut(Activation<'a>)) {
-    let (mut frame, mut place) = (frame, Place::At(pc));
+/// `frame` must be the innermost frame of a store that this thread is running, and `place` an instruction of its function.
+pub(crate) unsafe fn walk<'a>(mut frame: Frame, mut place: Place, mut visit: impl FnMut(Activation<'a>)) {
     while !frame.0.is_null() {
         // SAFETY: every frame up to the outermost has its header written; versions and records outlive their frames.
         unsafe {
@@ -130,7 +141,7 @@ pub(crate) unsafe fn walk<'a>(frame: Frame, pc: *const u64, mut visit: impl FnMu
                 None => visit(Activation::Host(&*frame.instance().cast::<FuncRecord>())),
             }
             // An entry frame has no return pc: below it is the frame of the host function that called in.
-            place = Place::Behind(frame.return_pc());
+            place = Place::of_call(frame.return_pc());
             frame = frame.caller();
         }
     }

@@ -10,7 +10,7 @@ use crate::code::LoadedModule;
 use crate::context::{FuncRecord, InstanceContext, MemoryRecord, Segments, TableRecord};
 use crate::error::Error;
 use crate::externs::{Extern, Func, Global, Memory, Table, TypedFunc};
-use crate::frames::Frame;
+use crate::frames::{Frame, Place};
 use crate::interpreter::{Stop, Stopped};
 use crate::module::Module;
 use crate::stable::Stable;
@@ -258,6 +258,7 @@ fn build(opaque: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Resul
             index,
             module: Arc::as_ptr(loaded),
             segments: std::ptr::null(),
+            runs_machine_code: memories.first().is_none_or(|&i| opaque.memories[i as usize].is_guarded()),
         },
         module: Arc::clone(loaded),
         globals: Vec::new(),
@@ -387,7 +388,7 @@ fn write_bytes(memory: &MemoryRecord, at: u32, bytes: &[u8]) -> Option<()> {
 
 /// A trap outside any function.
 fn does_not_fit(cause: TrapCause) -> Error {
-    let (frame, pc) = (Frame(std::ptr::null_mut()), std::ptr::null());
+    let (frame, place) = (Frame(std::ptr::null_mut()), Place::At(std::ptr::null()));
     // SAFETY: no frame is a stack of none.
-    Error::Trap(unsafe { Trap::new(Stopped { stop: Stop::Trap(cause), frame, pc }) })
+    Error::Trap(unsafe { Trap::new(Stopped { stop: Stop::Trap(cause), frame, place }) })
 }

@@ -32,13 +32,18 @@ mod frames;
 mod code;
 #[expect(unsafe_code, reason = "works on frames, images and memories at the speed of raw loads")]
 mod interpreter;
+#[expect(unsafe_code, reason = "enters machine code, and is called by it")]
+mod native;
+mod tiering;
+#[expect(unsafe_code, reason = "mappings and signals")]
+mod os;
 #[expect(unsafe_code, reason = "owns what raw pointers share")]
 mod stable;
 
 pub use bytecode_spec::{
     ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, TableType, TrapCause, ValType,
 };
-pub use config::Config;
+pub use config::{Config, TierMode};
 pub use engine::Engine;
 pub use error::{Error, HostError};
 pub use externs::{Extern, Func, Global, Memory, Table, TypedFunc};

@@ -6,6 +6,7 @@ use bytecode_spec::encoding::{self, DecodeError, MAGIC};
 use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
 use crate::code::LoadedModule;
+use crate::config::TierMode;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::profile::Profile;
@@ -115,10 +116,15 @@ impl Module {
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
         let imported = self.0.module.spaces().imported_funcs;
         let functions = (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex);
-        match functions.filter(|&func| self.0.existing_version(func).is_some()).count() {
-            0 => Vec::new(),
-            portable => vec![(Tier::Portable, portable)],
+        let (mut portable, mut template) = (0, 0);
+        for version in functions.filter_map(|func| self.0.existing_version(func)) {
+            // Whatever has machine code in this mode has run in nothing else.
+            let only_machine_code = self.engine().config().tier == TierMode::Template && version.native().is_some();
+            portable += usize::from(!only_machine_code);
+            template += usize::from(version.native().is_some());
         }
+        let tiers = [(Tier::Portable, portable), (Tier::Template, template)];
+        tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 
     /// What tier 0 has recorded so far of the module's functions, in all instances and threads; empty when the engine

@@ -12,13 +12,15 @@ use bytecode_spec::{FuncType, GlobalType, MemoryType, TableType, TrapCause};
 
 use crate::code::CodeSlot;
 use crate::context::{FuncRecord, InstanceContext, MemoryRecord, POLL_INTERRUPT, StoreContext, TableRecord};
+use crate::config::TierMode;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::externs::Func;
-use crate::frames::{Frame, HEADER_WORDS};
+use crate::frames::{Frame, HEADER_WORDS, Place};
 use crate::host::HostFunc;
 use crate::instance::InstanceData;
 use crate::interpreter::{self, Stop, Stopped};
+use crate::native;
 use crate::stable::Stable;
 use crate::trap::Trap;
 use crate::value::ExternRef;
@@ -241,6 +243,12 @@ impl StoreOpaque {
     fn new(engine: &Engine) -> StoreOpaque {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let context = StoreContext::new();
+        if let Some(native) = engine.native() {
+            context.helpers.set(native.helpers.as_ptr());
+            if engine.config().tier == TierMode::Auto {
+                context.hot_mask.set(engine.config().tier1_back_edges.clamp(1, 1 << 31).next_power_of_two() - 1);
+            }
+        }
         let words = engine.config().max_stack_bytes.clamp(64 << 10, 1 << 30) / size_of::<u64>() + SPARE_WORDS;
         let mut stack = vec![0; words];
         // SAFETY: both lie within the stack, whose words the vector keeps in place while it is not touched again.
@@ -262,7 +270,7 @@ impl StoreOpaque {
             hosts: Vec::new(),
             externs: Vec::new(),
             _stack: stack,
-            no_memory: Stable::new(MemoryRecord::new(nothing, 0).expect("no bytes are needed")),
+            no_memory: Stable::new(MemoryRecord::new(nothing, 0, false).expect("no bytes are needed")),
         }
     }
 
@@ -326,7 +334,7 @@ impl StoreOpaque {
         if ty.limits.min > most {
             return Err(limit(most.into()));
         }
-        let record = MemoryRecord::new(ty.limits, most).ok_or_else(|| limit(0))?;
+        let record = MemoryRecord::new(ty.limits, most, self.engine.native().is_some()).ok_or_else(|| limit(0))?;
         self.memories.push(Stable::new(record));
         Ok(self.memories.len() as u32 - 1)
     }
@@ -398,14 +406,7 @@ unsafe fn invoke(
         frame.set_code(version, (*record).instance);
         let params = (*version).params as usize;
         std::ptr::copy_nonoverlapping(slots.as_ptr(), frame.0, params);
-        (*version).clear(frame);
-        let run = match ((*config).profile, (*config).fuel) {
-            (false, false) => interpreter::run::<false, false>,
-            (false, true) => interpreter::run::<false, true>,
-            (true, false) => interpreter::run::<true, false>,
-            (true, true) => interpreter::run::<true, true>,
-        };
-        run(frame).map_err(|stopped| Error::Trap(Trap::new(stopped)))?;
+        native::run(frame, version).map_err(|stopped| Error::Trap(Trap::new(stopped)))?;
         std::ptr::copy_nonoverlapping(frame.0, slots.as_mut_ptr(), slots.len());
         Ok(())
     }
@@ -417,7 +418,7 @@ unsafe fn overflow(context: &StoreContext) -> Error {
     let frame = Frame(context.exit_frame.get());
     let stop = Stop::Trap(TrapCause::StackOverflow);
     // SAFETY: the exit frame is the innermost there is.
-    Error::Trap(unsafe { Trap::new(Stopped { stop, frame, pc: std::ptr::null() }) })
+    Error::Trap(unsafe { Trap::new(Stopped { stop, frame, place: Place::At(std::ptr::null()) }) })
 }
 
 /// What an entry changes in the store context, put back when it ends.

@@ -5,7 +5,7 @@ use std::fmt;
 use bytecode_spec::{Pc, TrapCause};
 
 use crate::error::{Error, HostError};
-use crate::frames::{Activation, Frame, walk};
+use crate::frames::{Activation, Frame, Place, walk};
 use crate::interpreter::{Stop, Stopped};
 
 /// Innermost and outermost frames that a backtrace keeps.
@@ -17,6 +17,8 @@ const KEPT: [usize; 2] = [64, 16];
 pub enum Tier {
     /// The portable interpreter.
     Portable,
+    /// Machine code of the template compiler.
+    Template,
 }
 
 impl Tier {
@@ -24,6 +26,7 @@ impl Tier {
     pub const fn name(self) -> &'static str {
         match self {
             Tier::Portable => "portable",
+            Tier::Template => "template",
         }
     }
 }
@@ -114,7 +117,7 @@ impl Trap {
     #[cold]
     pub(crate) unsafe fn new(stopped: Stopped) -> Trap {
         // SAFETY: by contract.
-        let backtrace = unsafe { Backtrace::capture(stopped.frame, stopped.pc) };
+        let backtrace = unsafe { Backtrace::capture(stopped.frame, stopped.place) };
         let (cause, source) = match stopped.stop {
             Stop::Trap(cause) => (cause, None),
             Stop::Host(error) => match error.into_trap() {
@@ -138,17 +141,17 @@ impl Backtrace {
         self.omitted.0
     }
 
-    unsafe fn capture(frame: Frame, pc: *const u64) -> Backtrace {
+    unsafe fn capture(frame: Frame, place: Place) -> Backtrace {
         let [inner, outer] = KEPT;
         let mut depth = 0;
         // SAFETY: by contract.
-        unsafe { walk(frame, pc, |_| depth += 1) };
+        unsafe { walk(frame, place, |_| depth += 1) };
         let omit = if depth > inner + outer { inner..depth - outer } else { 0..0 };
         let mut backtrace = Backtrace { frames: Vec::new(), omitted: (omit.len(), omit.start) };
         let mut i = 0;
         // SAFETY: by contract.
         unsafe {
-            walk(frame, pc, |activation| {
+            walk(frame, place, |activation| {
                 if !omit.contains(&i) {
                     backtrace.frames.push(FrameInfo::of(activation));
                 }
@@ -171,7 +174,10 @@ impl FrameInfo {
                     pc: Some(pc),
                     source: module.source.clone(),
                     line: version.function().line(pc),
-                    tier: Some(Tier::Portable),
+                    tier: Some(match place {
+                        Place::At(_) | Place::Behind(_) => Tier::Portable,
+                        Place::Pc(_) => Tier::Template,
+                    }),
                 }
             }
             Activation::Host(record) => FrameInfo {

@@ -2,12 +2,14 @@
 
 use std::cell::UnsafeCell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use bytecode_spec::isa::{LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
-use super::LoadedModule;
+use super::{CodeObject, LoadedModule};
+use crate::config::TierMode;
 use crate::frames::{Frame, HEADER_WORDS};
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -26,6 +28,14 @@ pub(crate) struct Version {
     pub(crate) clear: Range<u32>,
     /// Number of parameters.
     pub(crate) params: u32,
+    /// Number of results.
+    pub(crate) results: u32,
+    /// After so many calls it gets machine code; 0 for never.
+    pub(crate) tier1_calls: u32,
+    /// Entry of its machine code, or null.
+    pub(crate) native_entry: AtomicPtr<u8>,
+    /// Its machine code; `None` inside when there is none to be had.
+    native: OnceLock<Option<CodeObject>>,
     /// How often the function was entered, while profiled.
     pub(crate) calls: AtomicU32,
     /// With fuel: for each word where a basic block starts, the block's instructions.
@@ -84,6 +94,7 @@ impl Version {
     pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
         let function = module.module.function(func).expect("defined functions have slots");
         let ty = module.module.func_type(func);
+        let config = module.engine.config();
         let image: Box<[UnsafeCell<u64>]> = function.code.iter().map(|&w| UnsafeCell::new(w)).collect();
         let mut version = Version {
             entry: image.as_ptr().cast(),
@@ -91,6 +102,10 @@ impl Version {
                 as u32,
             clear: registers_to_clear(function, ty.params.len() as u32),
             params: ty.params.len() as u32,
+            results: ty.results.len() as u32,
+            tier1_calls: if config.tier == TierMode::Auto { config.tier1_calls } else { 0 },
+            native_entry: AtomicPtr::default(),
+            native: OnceLock::new(),
             calls: AtomicU32::new(0),
             costs: if module.engine.config().fuel { block_costs(function) } else { Box::default() },
             targets: Box::default(),
@@ -108,6 +123,27 @@ impl Version {
             }
         }
         version
+    }
+
+    /// Makes machine code of the function, unless that was tried before. Calls that come later find it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn compile(&self) {
+        let code = self.native.get_or_init(|| {
+            let module = self.loaded();
+            let code = module.engine.native()?.compile(self)?;
+            CodeObject::install(self, code)
+        });
+        if let Some(code) = code {
+            let entry = code.entry().cast_mut();
+            self.native_entry.store(entry, Ordering::Release);
+            self.loaded().slot(self.func).entry.store(entry, Ordering::Release);
+        }
+    }
+
+    /// The function's machine code, if it has any.
+    pub(crate) fn native(&self) -> Option<&CodeObject> {
+        self.native.get()?.as_ref()
     }
 
     /// Clears the registers of a new frame that must be.

@@ -4,14 +4,19 @@
 //! image is made when the function is first called: a copy of its verified code, in which tier 0 records feedback.
 
 mod image;
+mod object;
+mod space;
 
 pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
+pub(crate) use object::CodeObject;
+pub(crate) use space::CodeSpace;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use bytecode_spec::{FuncIndex, VerifiedModule};
+use bytecode_spec::{FuncIndex, Op, VerifiedModule};
 
+use crate::config::TierMode;
 use crate::engine::Engine;
 
 /// What an engine knows of a module: shared by all its instances in all threads.
@@ -23,26 +28,46 @@ pub(crate) struct LoadedModule {
     pub(crate) slots: Box<[CodeSlot]>,
     /// Engine-wide signature of each type.
     pub(crate) signatures: Box<[u32]>,
+    /// Whether a function may return in place of one of another instance, by a tail call.
+    pub(crate) switches: bool,
 }
 
 impl LoadedModule {
     pub(crate) fn new(engine: &Engine, module: VerifiedModule) -> Arc<LoadedModule> {
         let signatures = module.types.iter().map(|def| engine.signature(&def.ty)).collect();
-        let slots = module.functions.iter().map(|_| CodeSlot::default()).collect();
-        Arc::new(LoadedModule { engine: engine.clone(), module, slots, signatures })
+        let interpret = engine.native().map_or(std::ptr::null_mut(), |native| native.interpret.cast_mut());
+        let slot = |_| CodeSlot { version: AtomicPtr::default(), entry: AtomicPtr::new(interpret) };
+        let slots = module.functions.iter().map(slot).collect();
+        let switches = module.functions.iter().any(|function| {
+            let mut found = false;
+            each_instruction(&function.code, |_, op, _| {
+                found |= matches!(op, Op::TailCallImport | Op::TailCallIndirect);
+            });
+            found
+        });
+        Arc::new(LoadedModule { engine: engine.clone(), module, slots, signatures, switches })
     }
 
     /// The version of a defined function, made if it is called for the first time.
     #[cold]
     #[inline(never)]
     pub(crate) fn version(&self, func: FuncIndex) -> &Version {
-        let slot = &self.slots[func.index() - self.module.spaces().imported_funcs as usize];
-        slot.get_or_make(|| Version::new(self, func))
+        let slot = self.slot(func);
+        let version = slot.get_or_make(|| Version::new(self, func));
+        if self.engine.config().tier == TierMode::Template {
+            version.compile();
+        }
+        version
+    }
+
+    /// The slot of a defined function.
+    pub(crate) fn slot(&self, func: FuncIndex) -> &CodeSlot {
+        &self.slots[func.index() - self.module.spaces().imported_funcs as usize]
     }
 
     /// The version of a defined function, if it has ever been called.
     pub(crate) fn existing_version(&self, func: FuncIndex) -> Option<&Version> {
-        self.slots[func.index() - self.module.spaces().imported_funcs as usize].get()
+        self.slot(func).get()
     }
 }
 
@@ -52,6 +77,9 @@ impl LoadedModule {
 pub(crate) struct CodeSlot {
     /// Null until the function is first called. Owned: made by `Box::into_raw`, freed when the slot is dropped.
     pub(crate) version: AtomicPtr<Version>,
+    /// Where machine code goes to call the function: its own machine code, or what has it interpreted. Null in an engine
+    /// without machine code.
+    pub(crate) entry: AtomicPtr<u8>,
 }
 
 impl CodeSlot {

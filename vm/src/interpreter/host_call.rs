@@ -21,7 +21,7 @@ use crate::frames::{Frame, HEADER_WORDS};
 /// `frame` is the innermost one, `pc` a call in its image with these lists, of the record's signature.
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn call_host(
+pub(crate) unsafe fn call_host(
     record: *const FuncRecord,
     frame: Frame,
     pc: *const u64,
@@ -45,7 +45,7 @@ pub(super) unsafe fn call_host(
 /// As for [`call_host`].
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn tail_call_host(
+pub(crate) unsafe fn tail_call_host(
     record: *const FuncRecord,
     frame: Frame,
     pc: *const u64,

@@ -17,12 +17,14 @@ use bytecode_spec::isa::{self, Words};
 use bytecode_spec::slot::{Outcome, Slot};
 use bytecode_spec::{Op, TrapCause, for_each_shape, semantics};
 
-pub(crate) use host_call::call_host_directly;
+pub(crate) use helpers::indirect_callee;
+pub(crate) use host_call::{call_host, call_host_directly, tail_call_host};
 
 use crate::code::{BLOCK_START, Version, bump};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::error::Error;
-use crate::frames::Frame;
+use crate::frames::{Frame, Place};
+use crate::native;
 
 /// Why a run stopped before its end.
 #[derive(Debug)]
@@ -44,12 +46,21 @@ impl From<TrapCause> for Stop {
 pub(crate) struct Stopped {
     pub(crate) stop: Stop,
     pub(crate) frame: Frame,
-    pub(crate) pc: *const u64,
+    pub(crate) place: Place,
+}
+
+/// How a run ended, if not by a stop.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The function returned: results are in the first registers of its frame.
+    Returned,
+    /// It was replaced by a function with machine code, which the frame is now of.
+    Replaced(*const Version),
 }
 
 /// An instruction in an image.
 #[derive(Clone, Copy)]
-struct Code(*const u64);
+pub(crate) struct Code(pub(crate) *const u64);
 
 impl Words for Code {
     #[inline(always)]
@@ -112,7 +123,30 @@ unsafe fn write_memory<const N: usize>(
 ///
 /// The frame's header is written, its registers hold arguments of the function's type and zeros, and it ends below the
 /// stack's limit. The instance and its store are this thread's to use, and no reference to what they own is alive.
-pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) -> Result<(), Stopped> {
+pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) -> Result<Ended, Stopped> {
+    // SAFETY: by contract.
+    unsafe { execute::<PROFILE, FUEL, false>(frame, 0) }
+}
+
+/// Does what the instruction at `pc` of the function in `frame` does; one that does not change what runs next.
+///
+/// # Safety
+///
+/// As for [`run`], in the middle of the function.
+pub(crate) unsafe fn step(frame: Frame, pc: u32) -> Result<(), Stopped> {
+    // SAFETY: by contract.
+    unsafe { execute::<false, false, true>(frame, pc).map(|_| ()) }
+}
+
+/// [`run`], or with `STEP`, [`step`].
+///
+/// # Safety
+///
+/// As for these.
+unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
+    frame: Frame,
+    start: u32,
+) -> Result<Ended, Stopped> {
     // SAFETY: the verifier bounded every register by the function's registers, for which every
     // frame has room; every branch by the code; every index by the module's parts, which the instance has as many of;
     // and gave lists the lengths of the signatures. Contexts and records live as long as the store.
@@ -141,10 +175,12 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
             };
         }
 
-        pc = (*entry_version).entry;
+        pc = (*entry_version).entry.add(start as usize);
         if PROFILE {
-            bump(&(*entry_version).calls);
+            count_call(entry_version);
         }
+        // The head of a loop that a hot branch went to: machine code may go on from here.
+        let mut hot = false;
         loop {
             // Why to leave the loop: a stop, or `None` when something asks for attention before the instruction at `pc`.
             let stop: Option<Stop> = 'run: {
@@ -178,6 +214,7 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                         }
                     };
                 }
+                // A taken branch; in between, `$count` records it.
                 macro_rules! jump {
                     ($target:expr, $count:expr) => {{
                         let target: i32 = $target;
@@ -186,10 +223,28 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                         pc = pc.offset(target as isize);
                     }};
                 }
+                // A taken branch whose own count tells when a loop is hot.
+                macro_rules! hot_jump {
+                    ($target:expr, $feedback:expr) => {{
+                        let target: i32 = $target;
+                        poll!();
+                        let mut is_hot = false;
+                        if PROFILE {
+                            let count = &*pc.cast::<u16>().add($feedback as usize).cast::<AtomicU32>();
+                            bump(count);
+                            is_hot = target <= 0 && count.load(Ordering::Relaxed) & (*store).hot_mask.get() == 0;
+                        }
+                        pc = pc.offset(target as isize);
+                        if PROFILE && is_hot {
+                            hot = true;
+                            break 'run None;
+                        }
+                    }};
+                }
                 macro_rules! branch {
                     ($taken:expr, $operands:ident, $length:ident) => {
                         if $taken {
-                            jump!($operands.target, count!($operands.feedback, 0));
+                            hot_jump!($operands.target, $operands.feedback);
                         } else {
                             count!($operands.feedback, 1);
                             pc = pc.add($length);
@@ -215,12 +270,12 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                     ($version:ident) => {
                         pc = (*$version).entry;
                         if PROFILE {
-                            bump(&(*$version).calls);
+                            count_call($version);
                         }
                     };
                 }
                 macro_rules! enter {
-                    ($version:expr, $instance:expr, $args:expr, $length:expr) => {{
+                    ($version:expr, $instance:expr, $args:expr, $results:expr, $length:expr) => {{
                         let version: *const Version = $version;
                         let callee = Frame(fp.add((*Frame(fp).version()).frame_words as usize));
                         if callee.0.add((*version).frame_words as usize) > (*store).stack_limit.get() {
@@ -232,12 +287,22 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                             move |i| raw!($args.reg(Code(pc), i)),
                             move |i| callee.0.add(i as usize),
                         );
-                        (*version).clear(callee);
+                        let callee_instance: *const InstanceContext = $instance;
                         callee.set_link(Frame(fp), pc.add($length));
-                        switch_to!($instance);
-                        callee.set_code(version, instance);
-                        fp = callee.0;
-                        start!(version);
+                        callee.set_code(version, callee_instance);
+                        if native::has_code(version, callee_instance) {
+                            native::enter(callee, version)?;
+                            for i in 0..$results.len {
+                                raw!($results.reg(Code(pc), i)) = *callee.0.add(i as usize);
+                            }
+                            reload!();
+                            pc = pc.add($length);
+                        } else {
+                            (*version).clear(callee);
+                            switch_to!(callee_instance);
+                            fp = callee.0;
+                            start!(version);
+                        }
                     }};
                 }
                 // The frame of this function becomes that of the next. Arguments go through free stack, since they may be
@@ -256,10 +321,20 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                             move |i| spare.add(i as usize),
                         );
                         std::ptr::copy(spare, fp, $args.len as usize);
-                        (*version).clear(Frame(fp));
                         switch_to!($instance);
                         Frame(fp).set_code(version, instance);
-                        start!(version);
+                        if native::has_code(version, instance) {
+                            // Where this run's own function is replaced, whoever runs it goes on: tail calls take no space.
+                            if fp == frame.0 {
+                                return Ok(Ended::Replaced(version));
+                            }
+                            native::enter(Frame(fp), version)?;
+                            let from = fp;
+                            give_back!((*version).results, move |n| *from.add(n as usize));
+                        } else {
+                            (*version).clear(Frame(fp));
+                            start!(version);
+                        }
                     }};
                 }
                 macro_rules! call_record {
@@ -276,7 +351,13 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                             reload!();
                             pc = pc.add($length);
                         } else {
-                            enter!(version_of(record), (*record).instance, $operands.args, $length);
+                            enter!(
+                                version_of(record),
+                                (*record).instance,
+                                $operands.args,
+                                $operands.results,
+                                $length
+                            );
                         }
                     }};
                 }
@@ -297,13 +378,13 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                 macro_rules! give_back {
                     ($count:expr, $value:expr) => {{
                         let (count, value): (u32, _) = ($count, $value);
-                        let return_pc = Frame(fp).return_pc();
-                        if return_pc.is_null() {
+                        if fp == frame.0 {
                             let spare = fp.add((*Frame(fp).version()).frame_words as usize);
                             (0..count).for_each(|i| *spare.add(i as usize) = value(i));
                             std::ptr::copy(spare, fp, count as usize);
-                            return Ok(());
+                            return Ok(Ended::Returned);
                         }
+                        let return_pc = Frame(fp).return_pc();
                         let caller = Frame(fp).caller();
                         let registers = return_pc.cast::<u16>().sub(count as usize);
                         switch_to!(caller.instance());
@@ -373,7 +454,7 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                 macro_rules! Jump {
                     ($meaning:ident) => {{
                         let (i, _) = isa::Jump::read(Code(pc));
-                        jump!(i.target, count!(i.feedback, 0));
+                        hot_jump!(i.target, i.feedback);
                     }};
                 }
                 macro_rules! BranchUnary {
@@ -574,7 +655,7 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                 macro_rules! Call {
                     ($meaning:ident) => {{
                         let (i, length) = isa::Call::read(Code(pc));
-                        enter!(defined_version(instance, i.func), instance, i.args, length);
+                        enter!(defined_version(instance, i.func), instance, i.args, i.results, length);
                     }};
                 }
                 macro_rules! CallImport {
@@ -644,25 +725,41 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) ->
                             attempt!(charge(store, Frame(fp), pc));
                             code &= !BLOCK_START;
                         }
+                        // Whoever steps has charged for the block.
+                        if STEP {
+                            code &= !BLOCK_START;
+                        }
                         // SAFETY: the verifier accepts nothing but opcodes of the table.
                         match std::mem::transmute::<u16, Op>(code) { $($(
                             Op::$op => $shape!($meaning),
                         )*)* }
+                        if STEP {
+                            return Ok(Ended::Returned);
+                        }
                     }
                 };
             }
 
-                poll!();
+                if PROFILE && std::mem::take(&mut hot) {
+                    let version = Frame(fp).version();
+                    if native::enter_at(Frame(fp), version, pc)? {
+                        let from = fp;
+                        give_back!((*version).results, move |n| *from.add(n as usize));
+                    }
+                } else if !STEP {
+                    poll!();
+                }
                 for_each_shape!(run_table)
             };
             let stop = match stop {
                 Some(stop) => stop,
+                None if hot => continue,
                 None => match safepoint(store) {
                     Ok(()) => continue,
                     Err(cause) => Stop::Trap(cause),
                 },
             };
-            return Err(Stopped { stop, frame: Frame(fp), pc });
+            return Err(Stopped { stop, frame: Frame(fp), place: Place::At(pc) });
         }
     }
 }
@@ -724,6 +821,21 @@ pub(crate) unsafe fn version_of(record: *const FuncRecord) -> *const Version {
         } else {
             version
         }
+    }
+}
+
+/// Counts a call, and makes machine code when there were enough.
+///
+/// # Safety
+///
+/// The version is one that runs.
+#[inline(always)]
+unsafe fn count_call(version: *const Version) {
+    // SAFETY: by contract.
+    let version = unsafe { &*version };
+    bump(&version.calls);
+    if version.calls.load(Ordering::Relaxed) == version.tier1_calls {
+        version.compile();
     }
 }
 

@@ -1,0 +1,4 @@
+//! x
+pub mod abi;
+pub mod maps;
+pub mod template;

@@ -1,0 +1,152 @@
+//! Where machine code goes: bytes, labels and fix-ups. Knows no machine.
+//!
+//! dynasm's own assemblers with dynamic labels are four to eight times slower than this sink, which it writes into through
+//! [`DynasmApi`]; room is made once for each instruction of the bytecode.
+
+use dynasmrt::{AssemblyOffset, DynasmApi};
+
+/// A place in the code that branches go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label(pub u32);
+
+/// A branch whose distance is not known yet.
+#[derive(Clone, Copy, Debug)]
+struct Fixup {
+    site: u32,
+    label: Label,
+    /// The machine's own mark for how the distance is written.
+    kind: u8,
+}
+
+const UNBOUND: u32 = u32::MAX;
+
+/// Bytes of code under construction.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    labels: Vec<u32>,
+    fixups: Vec<Fixup>,
+}
+
+impl Buffer {
+    /// Empties the buffer and makes `labels` labels, 0 and up.
+    pub fn reset(&mut self, labels: usize) {
+        self.bytes.clear();
+        self.fixups.clear();
+        self.labels.clear();
+        self.labels.resize(labels, UNBOUND);
+    }
+
+    /// A new label.
+    pub fn label(&mut self) -> Label {
+        self.labels.push(UNBOUND);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    /// Lets a label stand for the next instruction.
+    #[inline(always)]
+    pub fn bind(&mut self, label: Label) {
+        self.labels[label.0 as usize] = self.position();
+    }
+
+    /// Bytes so far.
+    #[inline(always)]
+    pub fn position(&self) -> u32 {
+        self.bytes.len() as u32
+    }
+
+    /// Where a label stands, if it is bound.
+    #[inline(always)]
+    pub fn position_of(&self, label: Label) -> Option<u32> {
+        Some(self.labels[label.0 as usize]).filter(|&position| position != UNBOUND)
+    }
+
+    /// Appends bytes.
+    #[inline(always)]
+    pub fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.bytes.extend_from_slice(&bytes);
+    }
+
+    /// Notes that the distance to `label` is to be written at the next byte.
+    #[inline(always)]
+    pub fn fixup(&mut self, label: Label, kind: u8) {
+        let site = self.position();
+        self.fixups.push(Fixup { site, label, kind });
+    }
+
+    /// Appends `with` until the position is a multiple of `to`.
+    pub fn pad(&mut self, to: usize, with: u8) {
+        let length = self.bytes.len().next_multiple_of(to);
+        self.bytes.resize(length, with);
+    }
+
+    /// Makes room for so many bytes.
+    #[inline(always)]
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// Writes all distances. False when one does not fit.
+    pub fn link(&mut self, patch: fn(&mut [u8], u32, u8, u32) -> bool) -> bool {
+        let Buffer { bytes, labels, fixups } = self;
+        fixups.iter().all(|fixup| {
+            let target = labels[fixup.label.0 as usize];
+            debug_assert!(target != UNBOUND, "{:?} is not bound", fixup.label);
+            patch(bytes, fixup.site, fixup.kind, target)
+        })
+    }
+
+    /// The code.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Extend<u8> for Buffer {
+    #[inline(always)]
+    fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
+        self.bytes.extend(bytes);
+    }
+}
+
+impl<'a> Extend<&'a u8> for Buffer {
+    #[inline(always)]
+    fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, bytes: T) {
+        self.bytes.extend(bytes);
+    }
+}
+
+impl DynasmApi for Buffer {
+    fn offset(&self) -> AssemblyOffset {
+        AssemblyOffset(self.bytes.len())
+    }
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    #[inline(always)]
+    fn push_u16(&mut self, word: u16) {
+        self.put(word.to_le_bytes());
+    }
+
+    #[inline(always)]
+    fn push_i32(&mut self, word: i32) {
+        self.put(word.to_le_bytes());
+    }
+
+    #[inline(always)]
+    fn push_u32(&mut self, word: u32) {
+        self.put(word.to_le_bytes());
+    }
+
+    #[inline(always)]
+    fn push_u64(&mut self, word: u64) {
+        self.put(word.to_le_bytes());
+    }
+
+    fn align(&mut self, alignment: usize, with: u8) {
+        self.pad(alignment, with);
+    }
+}

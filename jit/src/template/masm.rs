@@ -1,0 +1,358 @@
+//! The macro assembler: machine ideas only, one implementation per machine.
+//!
+//! Methods take *operands*, not registers: the machine file folds a memory or immediate operand where the machine can, and
+//! goes through its own scratch register where it cannot. No method leaves anything in flags for another one: a comparison
+//! is always part of the instruction that uses it.
+//!
+//! Registers hold values as slots do: 32-bit ones with the upper half zero, and a method of width 32 leaves it so.
+
+use super::buffer::{Buffer, Label};
+
+/// A general register, by the machine's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gpr(pub u8);
+
+/// A float register, by the machine's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fpr(pub u8);
+
+/// `base + (index << shift) + disp`; all 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addr {
+    /// Register.
+    pub base: Gpr,
+    /// Register and shift, 0 to 3.
+    pub index: Option<(Gpr, u8)>,
+    /// Bytes.
+    pub disp: i32,
+}
+
+impl Addr {
+    /// `base + disp`.
+    #[inline(always)]
+    pub const fn at(base: Gpr, disp: i32) -> Addr {
+        Addr { base, index: None, disp }
+    }
+
+    /// `base + (index << shift)`.
+    #[inline(always)]
+    pub const fn indexed(base: Gpr, index: Gpr, shift: u8) -> Addr {
+        Addr { base, index: Some((index, shift)), disp: 0 }
+    }
+}
+
+/// Something an instruction can read. An immediate has the bits of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<R> {
+    /// A register.
+    Reg(R),
+    /// Eight bytes of memory.
+    Mem(Addr),
+    /// A constant.
+    Imm(u64),
+}
+
+/// An integer or reference operand.
+pub type Int = Value<Gpr>;
+/// A float operand.
+pub type Float = Value<Fpr>;
+
+/// Bits of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// 32.
+    W32,
+    /// 64.
+    W64,
+}
+
+/// `a op b` on integers; counts of shifts are taken modulo the width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after what they do")]
+pub enum IntOp {
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    Xor,
+    Shl,
+    ShrS,
+    ShrU,
+    Rotl,
+    Rotr,
+}
+
+impl IntOp {
+    /// Whether the operands may change places.
+    #[inline(always)]
+    pub const fn commutes(self) -> bool {
+        matches!(self, IntOp::Add | IntOp::Mul | IntOp::And | IntOp::Or | IntOp::Xor)
+    }
+}
+
+/// `op a` on integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after what they do")]
+pub enum IntUnary {
+    Clz,
+    Ctz,
+    /// Sign-extends the low 8 bits to the width.
+    Extend8,
+    /// Sign-extends the low 16 bits to the width.
+    Extend16,
+    /// Sign-extends the low 32 bits to 64.
+    Extend32,
+    /// Clears the upper half.
+    Wrap,
+}
+
+/// A quotient or remainder; the caller has excluded what traps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after what they do")]
+pub enum DivideOp {
+    DivS,
+    DivU,
+    /// The caller has excluded a divisor of -1.
+    RemS,
+    RemU,
+}
+
+/// `a op b` on floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after what they do")]
+pub enum FloatOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+}
+
+/// `op a` on floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after what they do")]
+pub enum FloatUnary {
+    Sqrt,
+    Abs,
+    Neg,
+}
+
+/// A conversion that cannot trap, from an integer or between floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromInt {
+    /// From a signed integer of 32 bits.
+    S32,
+    /// From an unsigned integer of 32 bits.
+    U32,
+    /// From a signed integer of 64 bits.
+    S64,
+}
+
+/// How a value lies in linear memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after sign and bits in memory, and bits in the register where it matters")]
+pub enum Access {
+    U8,
+    S8W32,
+    S8W64,
+    U16,
+    S16W32,
+    S16W64,
+    U32,
+    S32W64,
+    U64,
+}
+
+/// How two integers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the comparison")]
+pub enum Cond {
+    Eq,
+    Ne,
+    LtS,
+    GeS,
+    GtS,
+    LeS,
+    LtU,
+    GeU,
+    GtU,
+    LeU,
+    /// `a & b != 0`.
+    Any,
+    /// `a & b == 0`.
+    None,
+}
+
+impl Cond {
+    /// The comparison that is true when this one is not.
+    pub const fn inverse(self) -> Cond {
+        match self {
+            Cond::Eq => Cond::Ne,
+            Cond::Ne => Cond::Eq,
+            Cond::LtS => Cond::GeS,
+            Cond::GeS => Cond::LtS,
+            Cond::GtS => Cond::LeS,
+            Cond::LeS => Cond::GtS,
+            Cond::LtU => Cond::GeU,
+            Cond::GeU => Cond::LtU,
+            Cond::GtU => Cond::LeU,
+            Cond::LeU => Cond::GtU,
+            Cond::Any => Cond::None,
+            Cond::None => Cond::Any,
+        }
+    }
+}
+
+/// How two floats compare; the negated ones are true when either is a NaN, the others but `Ne` are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the comparison")]
+pub enum FloatCond {
+    Eq,
+    Ne,
+    Lt,
+    Gt,
+    Le,
+    Ge,
+    NotLt,
+    NotGt,
+    NotLe,
+    NotGe,
+}
+
+/// A comparison of integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// How.
+    pub cond: Cond,
+    /// How many bits.
+    pub width: Width,
+    /// Left operand.
+    pub a: Int,
+    /// Right operand.
+    pub b: Int,
+}
+
+/// A comparison of floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FloatTest {
+    /// How.
+    pub cond: FloatCond,
+    /// How many bits.
+    pub width: Width,
+    /// Left operand.
+    pub a: Float,
+    /// Right operand.
+    pub b: Float,
+}
+
+/// Fixed roles of machine registers.
+#[derive(Debug)]
+pub struct Roles {
+    /// Register 0 of the current frame.
+    pub frame: Gpr,
+    /// The instance context.
+    pub context: Gpr,
+    /// Where the instance's memory starts.
+    pub memory: Gpr,
+    /// The native stack pointer; only to be compared.
+    pub stack: Gpr,
+    /// For templates and drivers; the first also takes results that have no register of their own. The machine file uses
+    /// none of them but where a method's documentation says so.
+    pub scratch: [Gpr; 3],
+    /// Likewise, for floats.
+    pub float_scratch: [Fpr; 2],
+    /// Registers that hold a function's hottest registers.
+    pub pins: &'static [Gpr],
+    /// Likewise, for floats.
+    pub float_pins: &'static [Fpr],
+}
+
+/// A machine, as templates see it.
+///
+/// `dst` may be any of the operands' registers. Methods that say so clobber `scratch[0]`.
+pub trait Masm {
+    /// Who is who.
+    const ROLES: Roles;
+    /// No instruction of a method takes more bytes than this.
+    const MAX_BYTES: usize;
+
+    /// Where code goes.
+    fn buffer(&mut self) -> &mut Buffer;
+
+    /// `dst = from`.
+    fn mov(&mut self, dst: Gpr, from: Int);
+    /// `dst = from`; a slot's 64 bits.
+    fn fmov(&mut self, dst: Fpr, from: Float);
+    /// Eight bytes at `at` = `from`; an immediate may clobber `scratch[0]`.
+    fn store_slot(&mut self, at: Addr, from: Int);
+    /// Eight bytes at `at` = `from`.
+    fn store_float_slot(&mut self, at: Addr, from: Fpr);
+    /// `dst` = the value at `at`.
+    fn load(&mut self, access: Access, dst: Gpr, at: Addr);
+    /// The value at `at` = the low bits of `from`.
+    fn store(&mut self, access: Access, at: Addr, from: Gpr);
+    /// `dst` = the float at `at`.
+    fn load_float(&mut self, width: Width, dst: Fpr, at: Addr);
+    /// The float at `at` = `from`.
+    fn store_float(&mut self, width: Width, at: Addr, from: Fpr);
+    /// `dst` = the address, modulo the width.
+    fn lea(&mut self, width: Width, dst: Gpr, at: Addr);
+
+    /// `dst = a op b`; may clobber the first two of `scratch`.
+    fn int(&mut self, op: IntOp, width: Width, dst: Gpr, a: Int, b: Int);
+    /// `dst = op a`; may clobber the first two of `scratch`.
+    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Int);
+    /// `dst = a op b`, with `b` in none of `scratch` but the second; may clobber the others.
+    fn divide(&mut self, op: DivideOp, width: Width, dst: Gpr, a: Int, b: Gpr);
+    /// `dst = a op b`; may clobber `scratch[0]` and the last of `float_scratch`. (The same for the methods below.)
+    fn float(&mut self, op: FloatOp, width: Width, dst: Fpr, a: Float, b: Float);
+    /// `dst = op a`.
+    fn float_unary(&mut self, op: FloatUnary, width: Width, dst: Fpr, a: Float);
+    /// `dst` = the nearest float of `width`.
+    fn float_from_int(&mut self, from: FromInt, width: Width, dst: Fpr, a: Int);
+    /// `dst` = the nearest float of the other width than `from`.
+    fn float_from_float(&mut self, from: Width, dst: Fpr, a: Float);
+    /// `dst` = the bits.
+    fn float_from_bits(&mut self, dst: Fpr, a: Gpr);
+    /// `dst` = the bits.
+    fn bits_from_float(&mut self, dst: Gpr, a: Fpr);
+    /// `dst` = 1 if the test is true, else 0; may clobber `scratch[0]`.
+    fn set(&mut self, test: Test, dst: Gpr);
+    /// `dst` = 1 if the test is true, else 0; may clobber the first two of `scratch` and the last of `float_scratch`.
+    fn set_float(&mut self, test: FloatTest, dst: Gpr);
+    /// `dst = a` if `condition`, of 32 bits, is not zero, else `b`; may clobber `scratch[0]`, which none of the operands is.
+    fn select(&mut self, condition: Int, dst: Gpr, a: Int, b: Int);
+
+    /// Goes to `to`.
+    fn jump(&mut self, to: Label);
+    /// Goes to `to` if the test is true; may clobber `scratch[0]` if an operand is an immediate.
+    fn jump_if(&mut self, test: Test, to: Label);
+    /// Goes to `to` if the test is true; may clobber the last of `float_scratch`.
+    fn jump_if_float(&mut self, test: FloatTest, to: Label);
+    /// Goes to the label in `table`, which follows the code, that `index` names; clobbers the first two of `scratch`.
+    fn jump_table(&mut self, index: Gpr, table: Label);
+    /// Appends the distance from `table` to `to`, four bytes of a table.
+    fn table_entry(&mut self, table: Label, to: Label);
+
+    /// Start of a function that others call: the native frame.
+    fn enter(&mut self);
+    /// Returns from it.
+    fn leave(&mut self);
+    /// Ends it by going to the code whose address is at `at`.
+    fn leave_to(&mut self, at: Addr);
+    /// Calls the code whose address is at `at`.
+    fn call(&mut self, at: Addr);
+    /// Calls the helper whose address is at `at`, with these arguments; all registers but those of `frame`, `context` and
+    /// `memory` are lost. The result is in `scratch[0]`.
+    fn call_helper(&mut self, at: Addr, arguments: &[Int]);
+    /// `dst` = eight bytes of the code object, at a distance of `offset` from its start.
+    fn load_literal(&mut self, dst: Gpr, offset: i32);
+
+    /// Sets the native stack pointer to what lies at `at`, and returns to the address that lies there.
+    fn unwind(&mut self, at: Addr);
+    /// Appends what does nothing until the position is a multiple of 16.
+    fn align(&mut self);
+
+    /// Lets the branch whose distance is at `site` go to `target`; both are offsets. False when it does not reach that far.
+    fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool;
+}

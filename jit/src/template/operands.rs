@@ -1,0 +1,65 @@
+//! Where a template's operands come from. Drivers implement it: tier 1 knows them when it compiles; a generated interpreter
+//! fetches them from the instruction stream.
+
+use bytecode_spec::TrapCause;
+
+use super::buffer::Label;
+use super::masm::{Float, FloatTest, Fpr, Gpr, Int, Masm, Test};
+use crate::abi::Helper;
+
+/// An operand, by the lane of its fixed part; see `LANES` of the shapes.
+pub type Lane = u8;
+
+/// A driver. Reading an operand may emit a fetch, which may use scratch registers as said there; nothing else.
+pub trait Operands<M: Masm> {
+    /// An integer or reference register that is read.
+    fn int(&mut self, m: &mut M, lane: Lane) -> Int;
+    /// A float register that is read.
+    fn float(&mut self, m: &mut M, lane: Lane) -> Float;
+    /// Whether a register, of any type, is a float.
+    fn is_float(&self, lane: Lane) -> bool;
+    /// Where to compute a result; [`define`](Self::define) follows once it is there.
+    fn result(&mut self, lane: Lane) -> Gpr;
+    /// The result is there.
+    fn define(&mut self, m: &mut M, lane: Lane, result: Gpr);
+    /// As [`result`](Self::result), for floats.
+    fn float_result(&mut self, lane: Lane) -> Fpr;
+    /// As [`define`](Self::define), for floats.
+    fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr);
+    /// A constant of 64 bits.
+    fn imm64(&mut self, m: &mut M, lane: Lane) -> Int;
+    /// A constant of 32 bits, sign-extended to 64.
+    fn imm32(&mut self, m: &mut M, lane: Lane) -> Int;
+    /// An unsigned field: an offset, a shift, an index.
+    fn field(&mut self, lane: Lane, lanes: u8) -> u32;
+
+    /// Goes to the instruction that a target names.
+    fn jump(&mut self, m: &mut M, target: Lane);
+    /// Goes to the instruction that a target names if the test is true.
+    fn branch(&mut self, m: &mut M, test: Test, target: Lane);
+    /// The same for floats.
+    fn branch_float(&mut self, m: &mut M, test: FloatTest, target: Lane);
+    /// Goes to the target of the list that a register names, or to the last.
+    fn branch_table(&mut self, m: &mut M, index: Lane);
+    /// Traps.
+    fn trap(&mut self, m: &mut M, cause: TrapCause);
+    /// Traps if the test is true.
+    fn trap_if(&mut self, m: &mut M, test: Test, cause: TrapCause);
+    /// Notes that the instruction that is emitted next may fault.
+    fn may_fault(&mut self, m: &mut M);
+    /// A label within the instruction.
+    fn label(&mut self, m: &mut M) -> Label {
+        m.buffer().label()
+    }
+
+    /// Lets a helper do what the instruction does, on the frame.
+    fn by_helper(&mut self, m: &mut M, helper: Helper);
+    /// Calls a function of the module.
+    fn call(&mut self, m: &mut M);
+    /// Calls one in place of this one.
+    fn tail_call(&mut self, m: &mut M);
+    /// Calls through a record in place of this one.
+    fn tail_call_record(&mut self, m: &mut M);
+    /// Returns.
+    fn ret(&mut self, m: &mut M);
+}

@@ -1,0 +1,132 @@
+//! Which registers of a function live in machine registers: in functions with loops the hottest ones, by uses weighted by
+//! loop depth.
+
+use bytecode_spec::isa::Words;
+use bytecode_spec::{Function, Kind, Op, Reg, ValType};
+
+use super::masm::{Fpr, Gpr, Roles};
+
+/// Where a register of the function is while its code runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// In its slot in the frame.
+    Slot,
+    Gpr(Gpr),
+    Fpr(Fpr),
+}
+
+/// The homes of a function's registers.
+#[derive(Debug, Default)]
+pub(super) struct Pins {
+    homes: Vec<Home>,
+    /// Registers that are not in their slots.
+    pub(super) pinned: Vec<Reg>,
+    /// First instructions of loops, ascending.
+    pub(super) heads: Vec<u32>,
+    weights: Vec<u64>,
+    depth: Vec<i32>,
+}
+
+/// A use in a loop counts so many times as much as one outside, at each level.
+const WEIGHT_BITS: u32 = 3;
+/// Deeper loops count no more.
+const MAX_DEPTH: u32 = 6;
+
+impl Pins {
+    #[inline(always)]
+    pub(super) fn home(&self, reg: Reg) -> Home {
+        self.homes.get(reg.index()).copied().unwrap_or(Home::Slot)
+    }
+
+    /// Chooses homes for the registers of a function.
+    pub(super) fn plan(&mut self, function: &Function, roles: &Roles) {
+        self.homes.clear();
+        self.pinned.clear();
+        self.heads.clear();
+        let code = function.code.as_slice();
+        self.find_loops(code);
+        if self.heads.is_empty() {
+            return;
+        }
+        self.weights.clear();
+        self.weights.resize(function.registers.len(), 0);
+        let mut depth = 0;
+        each_instruction(code, |pc, op, words| {
+            depth += self.depth[pc];
+            let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
+            each_register(op, words, |reg| self.weights[reg.index()] += weight);
+        });
+        let mut order: Vec<u16> = (0..function.registers.len() as u16).collect();
+        order.retain(|&reg| self.weights[usize::from(reg)] > 1);
+        order.sort_by_key(|&reg| std::cmp::Reverse(self.weights[usize::from(reg)]));
+        let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
+        self.homes.resize(function.registers.len(), Home::Slot);
+        for reg in order {
+            let home = match function.registers[usize::from(reg)] {
+                ValType::I32 | ValType::I64 => ints.next().map(|&gpr| Home::Gpr(gpr)),
+                ValType::F32 | ValType::F64 => floats.next().map(|&fpr| Home::Fpr(fpr)),
+                // Whoever walks a frame finds references in their slots.
+                ValType::FuncRef | ValType::ExternRef => None,
+            };
+            if let Some(home) = home {
+                self.homes[usize::from(reg)] = home;
+                self.pinned.push(Reg(reg));
+            }
+        }
+    }
+
+    /// Finds the heads of loops, and where loops begin and end.
+    fn find_loops(&mut self, code: &[u64]) {
+        self.depth.clear();
+        self.depth.resize(code.len() + 1, 0);
+        each_instruction(code, |pc, op, words| {
+            bytecode_spec::liveness::for_each_target(op, words, |displacement| {
+                if displacement <= 0 {
+                    let head = (pc as i64 + i64::from(displacement)) as usize;
+                    self.depth[head] += 1;
+                    self.depth[pc + 1] -= 1;
+                    self.heads.push(head as u32);
+                }
+            });
+        });
+        // The end of a loop may fall within an instruction: it counts at the next one.
+        let mut carried = 0;
+        let mut next = 0;
+        for (pc, change) in self.depth.iter_mut().enumerate() {
+            let starts = pc == next;
+            if starts && pc < code.len() {
+                let op = Op::from_code(code[pc] as u16).expect("verified");
+                next = pc + op.info().length(&code[pc..]).expect("verified");
+                *change += carried;
+                carried = 0;
+            } else {
+                carried += std::mem::take(change);
+            }
+        }
+        self.heads.sort_unstable();
+        self.heads.dedup();
+    }
+}
+
+/// Calls `visit` with each instruction: its pc, opcode and words.
+pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64])) {
+    let mut pc = 0;
+    while pc < code.len() {
+        let words = &code[pc..];
+        let op = Op::from_code(words.lane(0)).expect("verified");
+        visit(pc, op, words);
+        pc += op.info().length(words).expect("verified");
+    }
+}
+
+/// Calls `visit` with each register operand of an instruction.
+fn each_register(op: Op, words: &[u64], mut visit: impl FnMut(Reg)) {
+    for operand in op.info().operands {
+        if matches!(operand.kind, Kind::Def | Kind::Use) {
+            visit(Reg(words.lane(operand.lane.into())));
+        }
+    }
+    if let Some((uses, defs)) = op.info().lists(words) {
+        uses.regs(words).chain(defs.regs(words)).for_each(visit);
+    }
+}

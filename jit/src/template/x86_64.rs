@@ -1,0 +1,903 @@
+//! x86-64: two-operand instructions, most of which take one operand from memory.
+//!
+//! `rbx` is the frame, `r15` the context, `r14` the memory; `rax`, `rcx` and `rdx` are scratch, since division and shifts want
+//! them; all others hold pinned registers. Only SSE2 is assumed.
+
+use dynasmrt::{DynasmApi, dynasm};
+
+use super::buffer::{Buffer, Label};
+use crate::abi;
+use super::masm::Value::{Imm, Mem, Reg};
+use super::masm::Width::{W32, W64};
+use super::masm::{
+    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, Fpr, FromInt, Gpr, Int, IntOp,
+    IntUnary, Masm, Roles, Test, Width,
+};
+
+/// A macro assembler for x86-64.
+#[derive(Debug, Default)]
+pub struct X86_64(Buffer);
+
+const RAX: Gpr = Gpr(0);
+const RCX: Gpr = Gpr(1);
+const RDX: Gpr = Gpr(2);
+const RBX: Gpr = Gpr(3);
+const RSI: Gpr = Gpr(6);
+const RDI: Gpr = Gpr(7);
+const R14: Gpr = Gpr(14);
+/// The machine file's own float scratch.
+const TEMPORARY: Fpr = Fpr(1);
+
+/// How a distance is written: four bytes, from their end.
+const RELATIVE: u8 = 0;
+/// Four bytes, from the place that they hold until then.
+const FROM_TABLE: u8 = 1;
+
+macro_rules! x64 {
+    ($self:ident, $($code:tt)*) => {
+        dynasm!($self.0; .arch x64; $($code)*)
+    };
+}
+
+/// Whether a displacement or immediate fits a byte.
+#[inline(always)]
+const fn is_byte(value: i32) -> bool {
+    value as i8 as i32 == value
+}
+
+/// One instruction whose last operand is in memory; the frame and the memory are known by name, which makes it shorter.
+macro_rules! from_memory {
+    ($self:ident, $at:expr, $op:tt $bank:ident($r:expr) $(, $size:ident)?) => {
+        match $at {
+            Addr { base: RBX, index: None, disp } if is_byte(disp) => x64!($self, $op $bank($r), $($size)? [BYTE rbx + disp as i8]),
+            Addr { base: RBX, index: None, disp } => x64!($self, $op $bank($r), $($size)? [DWORD rbx + disp]),
+            Addr { base: R14, index: Some((i, 0)), disp: 0 } => x64!($self, $op $bank($r), $($size)? [r14 + Rq(i.0)]),
+            Addr { base: R14, index: Some((i, 0)), disp } if is_byte(disp) => {
+                x64!($self, $op $bank($r), $($size)? [BYTE r14 + Rq(i.0) + disp as i8])
+            }
+            Addr { base: R14, index: Some((i, 0)), disp } => x64!($self, $op $bank($r), $($size)? [DWORD r14 + Rq(i.0) + disp]),
+            Addr { base, index: None, disp } if is_byte(disp) => {
+                x64!($self, $op $bank($r), $($size)? [BYTE Rq(base.0) + disp as i8])
+            }
+            Addr { base, index: None, disp } => x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + disp]),
+            Addr { base, index: Some((i, 0)), disp } => x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + Rq(i.0) + disp]),
+            Addr { base, index: Some((i, 1)), disp } => {
+                x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + 2 * Rq(i.0) + disp])
+            }
+            Addr { base, index: Some((i, 2)), disp } => {
+                x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + 4 * Rq(i.0) + disp])
+            }
+            Addr { base, index: Some((i, _)), disp } => {
+                x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + 8 * Rq(i.0) + disp])
+            }
+        }
+    };
+}
+
+/// One instruction whose first operand is in memory.
+macro_rules! to_memory {
+    ($self:ident, $at:expr, $op:tt $($size:ident)?, $($operand:tt)*) => {
+        match $at {
+            Addr { base: RBX, index: None, disp } if is_byte(disp) => {
+                x64!($self, $op $($size)? [BYTE rbx + disp as i8], $($operand)*)
+            }
+            Addr { base: RBX, index: None, disp } => x64!($self, $op $($size)? [DWORD rbx + disp], $($operand)*),
+            Addr { base: R14, index: Some((i, 0)), disp: 0 } => x64!($self, $op $($size)? [r14 + Rq(i.0)], $($operand)*),
+            Addr { base: R14, index: Some((i, 0)), disp } if is_byte(disp) => {
+                x64!($self, $op $($size)? [BYTE r14 + Rq(i.0) + disp as i8], $($operand)*)
+            }
+            Addr { base: R14, index: Some((i, 0)), disp } => {
+                x64!($self, $op $($size)? [DWORD r14 + Rq(i.0) + disp], $($operand)*)
+            }
+            Addr { base, index: None, disp } if is_byte(disp) => {
+                x64!($self, $op $($size)? [BYTE Rq(base.0) + disp as i8], $($operand)*)
+            }
+            Addr { base, index: None, disp } => x64!($self, $op $($size)? [DWORD Rq(base.0) + disp], $($operand)*),
+            Addr { base, index: Some((i, 0)), disp } => {
+                x64!($self, $op $($size)? [DWORD Rq(base.0) + Rq(i.0) + disp], $($operand)*)
+            }
+            Addr { base, index: Some((i, 1)), disp } => {
+                x64!($self, $op $($size)? [DWORD Rq(base.0) + 2 * Rq(i.0) + disp], $($operand)*)
+            }
+            Addr { base, index: Some((i, 2)), disp } => {
+                x64!($self, $op $($size)? [DWORD Rq(base.0) + 4 * Rq(i.0) + disp], $($operand)*)
+            }
+            Addr { base, index: Some((i, _)), disp } => {
+                x64!($self, $op $($size)? [DWORD Rq(base.0) + 8 * Rq(i.0) + disp], $($operand)*)
+            }
+        }
+    };
+}
+
+/// `dst op= operand` for a register, slot or 32-bit immediate.
+macro_rules! two_operands {
+    ($self:ident, $op:tt, $width:expr, $dst:expr, $operand:expr) => {
+        match ($width, $operand) {
+            (W32, Reg(r)) => x64!($self, $op Rd($dst.0), Rd(r.0)),
+            (W64, Reg(r)) => x64!($self, $op Rq($dst.0), Rq(r.0)),
+            (W32, Mem(at)) => from_memory!($self, at, $op Rd($dst.0)),
+            (W64, Mem(at)) => from_memory!($self, at, $op Rq($dst.0)),
+            (width, Imm(bits)) => {
+                let value = immediate(width, bits).expect("a large immediate is in a register");
+                match width {
+                    W32 if is_byte(value) => x64!($self, $op Rd($dst.0), BYTE value as i8),
+                    W32 => x64!($self, $op Rd($dst.0), DWORD value),
+                    W64 if is_byte(value) => x64!($self, $op Rq($dst.0), BYTE value as i8),
+                    W64 => x64!($self, $op Rq($dst.0), DWORD value),
+                }
+            }
+        }
+    };
+}
+
+/// A scalar float instruction with a register or slot as its second operand.
+macro_rules! scalar {
+    ($self:ident, $width:expr, $single:tt $double:tt, $dst:expr, $operand:expr) => {
+        match ($width, $operand) {
+            (W32, Reg(r)) => x64!($self, $single Rx($dst.0), Rx(r.0)),
+            (W64, Reg(r)) => x64!($self, $double Rx($dst.0), Rx(r.0)),
+            (W32, Mem(at)) => from_memory!($self, at, $single Rx($dst.0)),
+            (W64, Mem(at)) => from_memory!($self, at, $double Rx($dst.0)),
+            (_, Imm(_)) => unreachable!("float immediates are in a register"),
+        }
+    };
+}
+
+/// A constant as an instruction's 32-bit immediate, which is sign-extended.
+#[inline(always)]
+fn immediate(width: Width, bits: u64) -> Option<i32> {
+    match width {
+        W32 => Some(bits as u32 as i32),
+        W64 => i32::try_from(bits as i64).ok(),
+    }
+}
+
+/// Condition codes, as in the opcodes of `jcc`, `setcc` and `cmovcc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Code {
+    Below = 2,
+    NotBelow = 3,
+    Equal = 4,
+    NotEqual = 5,
+    NotAbove = 6,
+    Above = 7,
+    Parity = 10,
+    NoParity = 11,
+    Less = 12,
+    NotLess = 13,
+    NotGreater = 14,
+    Greater = 15,
+}
+
+fn code_of(cond: Cond) -> Code {
+    match cond {
+        Cond::Eq | Cond::None => Code::Equal,
+        Cond::Ne | Cond::Any => Code::NotEqual,
+        Cond::LtS => Code::Less,
+        Cond::GeS => Code::NotLess,
+        Cond::GtS => Code::Greater,
+        Cond::LeS => Code::NotGreater,
+        Cond::LtU => Code::Below,
+        Cond::GeU => Code::NotBelow,
+        Cond::GtU => Code::Above,
+        Cond::LeU => Code::NotAbove,
+    }
+}
+
+impl X86_64 {
+    /// The operand, or a register that holds it if it is an immediate of more than 32 bits.
+    #[inline(always)]
+    fn small(&mut self, width: Width, operand: Int) -> Int {
+        match operand {
+            Imm(bits) if immediate(width, bits).is_none() => {
+                self.mov(RAX, operand);
+                Reg(RAX)
+            }
+            Reg(_) | Mem(_) | Imm(_) => operand,
+        }
+    }
+
+    fn shift(&mut self, op: IntOp, width: Width, dst: Gpr, a: Int, b: Int) {
+        macro_rules! both {
+            ($name:tt) => {
+                match (width, b) {
+                    (W32, Imm(count)) => x64!(self, $name Rd(dst.0), BYTE count as i8 & 31),
+                    (W64, Imm(count)) => x64!(self, $name Rq(dst.0), BYTE count as i8 & 63),
+                    (W32, _) => x64!(self, $name Rd(dst.0), cl),
+                    (W64, _) => x64!(self, $name Rq(dst.0), cl),
+                }
+            };
+        }
+        if !matches!(b, Imm(_)) {
+            self.mov(RCX, b);
+        }
+        self.mov(dst, a);
+        match op {
+            IntOp::Shl => both!(shl),
+            IntOp::ShrS => both!(sar),
+            IntOp::ShrU => both!(shr),
+            IntOp::Rotl => both!(rol),
+            IntOp::Rotr => both!(ror),
+            IntOp::Add | IntOp::Sub | IntOp::Mul | IntOp::And | IntOp::Or | IntOp::Xor => {
+                unreachable!("no shift")
+            }
+        }
+    }
+
+    fn multiply(&mut self, width: Width, dst: Gpr, a: Int, b: Int) {
+        match (width, a, b) {
+            (W32, Reg(r), Imm(bits)) => x64!(self, imul Rd(dst.0), Rd(r.0), DWORD bits as i32),
+            (W64, Reg(r), Imm(bits)) => x64!(self, imul Rq(dst.0), Rq(r.0), DWORD bits as i32),
+            (W32, Reg(r), Reg(s)) if s == dst => x64!(self, imul Rd(dst.0), Rd(r.0)),
+            (W64, Reg(r), Reg(s)) if s == dst => x64!(self, imul Rq(dst.0), Rq(r.0)),
+            (W32, Mem(at), Reg(s)) if s == dst => from_memory!(self, at, imul Rd(dst.0)),
+            (W64, Mem(at), Reg(s)) if s == dst => from_memory!(self, at, imul Rq(dst.0)),
+            (_, _, Imm(_)) => {
+                self.mov(dst, a);
+                self.multiply(width, dst, Reg(dst), b);
+            }
+            (_, _, Reg(_) | Mem(_)) => {
+                self.mov(dst, a);
+                match (width, b) {
+                    (W32, Reg(r)) => x64!(self, imul Rd(dst.0), Rd(r.0)),
+                    (W64, Reg(r)) => x64!(self, imul Rq(dst.0), Rq(r.0)),
+                    (W32, Mem(at)) => from_memory!(self, at, imul Rd(dst.0)),
+                    (W64, Mem(at)) => from_memory!(self, at, imul Rq(dst.0)),
+                    (_, Imm(_)) => unreachable!("matched above"),
+                }
+            }
+        }
+    }
+
+    /// Sets the flags for a test.
+    fn compare(&mut self, Test { cond, width, a, b }: Test) {
+        let b = self.small(width, b);
+        let bits = matches!(cond, Cond::Any | Cond::None);
+        let a = match (a, b) {
+            (Mem(_), Mem(_)) | (Imm(_), _) => {
+                self.mov(RAX, a);
+                Reg(RAX)
+            }
+            _ => a,
+        };
+        match (a, b, width) {
+            (Reg(a), Imm(0), W32) if !bits => x64!(self, test Rd(a.0), Rd(a.0)),
+            (Reg(a), Imm(0), W64) if !bits => x64!(self, test Rq(a.0), Rq(a.0)),
+            (Reg(a), Imm(value), W32) if bits => x64!(self, test Rd(a.0), DWORD value as i32),
+            (Reg(a), Imm(value), W64) if bits => x64!(self, test Rq(a.0), DWORD value as i32),
+            (Reg(a), Reg(b), W32) if bits => x64!(self, test Rd(a.0), Rd(b.0)),
+            (Reg(a), Reg(b), W64) if bits => x64!(self, test Rq(a.0), Rq(b.0)),
+            (Reg(r), Mem(at), W32) | (Mem(at), Reg(r), W32) if bits => to_memory!(self, at, test, Rd(r.0)),
+            (Reg(r), Mem(at), W64) | (Mem(at), Reg(r), W64) if bits => to_memory!(self, at, test, Rq(r.0)),
+            (Mem(at), Imm(value), W32) if bits => to_memory!(self, at, test DWORD, DWORD value as i32),
+            (Mem(at), Imm(value), W64) if bits => to_memory!(self, at, test QWORD, DWORD value as i32),
+            (Reg(a), Imm(value), width) => match immediate(width, value).expect("small") {
+                value if is_byte(value) => self.compare_byte(width, a, value as u8),
+                value if width == W32 => x64!(self, cmp Rd(a.0), DWORD value),
+                value => x64!(self, cmp Rq(a.0), DWORD value),
+            },
+            (Reg(a), Reg(b), W32) => x64!(self, cmp Rd(a.0), Rd(b.0)),
+            (Reg(a), Reg(b), W64) => x64!(self, cmp Rq(a.0), Rq(b.0)),
+            (Reg(a), Mem(at), W32) => from_memory!(self, at, cmp Rd(a.0)),
+            (Reg(a), Mem(at), W64) => from_memory!(self, at, cmp Rq(a.0)),
+            (Mem(at), Reg(r), W32) => to_memory!(self, at, cmp, Rd(r.0)),
+            (Mem(at), Reg(r), W64) => to_memory!(self, at, cmp, Rq(r.0)),
+            (Mem(Addr { base: RBX, index: None, disp }), Imm(value), width) if is_byte(value as i32) => {
+                self.compare_slot_byte(width, disp, value as u8);
+            }
+            (Mem(at), Imm(value), W32) => to_memory!(self, at, cmp DWORD, DWORD value as i32),
+            (Mem(at), Imm(value), W64) => to_memory!(self, at, cmp QWORD, DWORD value as i32),
+            (Mem(_), Mem(_), _) | (Imm(_), _, _) => unreachable!("in a register by now"),
+        }
+    }
+
+    /// `cmp register, byte`, which dynasm has no form for.
+    fn compare_byte(&mut self, width: Width, a: Gpr, value: u8) {
+        let prefix = 0x40 | u8::from(width == W64) << 3 | a.0 >> 3;
+        if prefix != 0x40 {
+            self.0.put([prefix]);
+        }
+        self.0.put([0x83, 0xf8 | (a.0 & 7), value]);
+    }
+
+    /// `cmp [rbx + disp], byte`, likewise.
+    fn compare_slot_byte(&mut self, width: Width, disp: i32, value: u8) {
+        if width == W64 {
+            self.0.put([0x48]);
+        }
+        if is_byte(disp) {
+            self.0.put([0x83, 0x7b, disp as u8, value]);
+        } else {
+            self.0.put([0x83, 0xbb]);
+            self.0.put(disp.to_le_bytes());
+            self.0.put([value]);
+        }
+    }
+
+    fn in_float_register(&mut self, operand: Float) -> Fpr {
+        match operand {
+            Reg(r) => r,
+            Mem(_) | Imm(_) => {
+                self.fmov(TEMPORARY, operand);
+                TEMPORARY
+            }
+        }
+    }
+
+    /// Sets the flags for a float test; the code under which it is true, and whether a NaN in between decides against it.
+    fn compare_float(&mut self, FloatTest { cond, width, a, b }: FloatTest) -> Code {
+        let (exchange, code) = match cond {
+            FloatCond::Eq => (false, Code::Equal),
+            FloatCond::Ne => (false, Code::NotEqual),
+            FloatCond::Gt => (false, Code::Above),
+            FloatCond::Lt => (true, Code::Above),
+            FloatCond::Ge => (false, Code::NotBelow),
+            FloatCond::Le => (true, Code::NotBelow),
+            FloatCond::NotGt => (false, Code::NotAbove),
+            FloatCond::NotLt => (true, Code::NotAbove),
+            FloatCond::NotGe => (false, Code::Below),
+            FloatCond::NotLe => (true, Code::Below),
+        };
+        let (a, b) = if exchange { (b, a) } else { (a, b) };
+        let a = self.in_float_register(a);
+        scalar!(self, width, ucomiss ucomisd, a, b);
+        code
+    }
+
+    fn jump_on(&mut self, code: Code, to: Label) {
+        if let Some(target) = self.0.position_of(to) {
+            let distance = target as i32 - (self.0.position() as i32 + 2);
+            if is_byte(distance) {
+                return self.0.put([0x70 | code as u8, distance as u8]);
+            }
+        }
+        self.0.put([0x0f, 0x80 | code as u8]);
+        self.distance(to);
+    }
+
+    fn distance(&mut self, to: Label) {
+        self.0.fixup(to, RELATIVE);
+        self.0.put([0; 4]);
+    }
+
+    /// `dst`'s low byte = whether the code holds.
+    fn set_byte(&mut self, code: Code, dst: Gpr) {
+        debug_assert!(dst.0 < 4, "needs no prefix");
+        self.0.put([0x0f, 0x90 | code as u8, 0xc0 | dst.0]);
+    }
+}
+
+impl Masm for X86_64 {
+    const ROLES: Roles = Roles {
+        frame: RBX,
+        context: Gpr(15),
+        memory: R14,
+        stack: Gpr(4),
+        scratch: [RAX, RCX, RDX],
+        float_scratch: [Fpr(0), TEMPORARY],
+        pins: &[RSI, RDI, Gpr(8), Gpr(9), Gpr(10), Gpr(11), Gpr(12), Gpr(13)],
+        float_pins: &[
+            Fpr(2),
+            Fpr(3),
+            Fpr(4),
+            Fpr(5),
+            Fpr(6),
+            Fpr(7),
+            Fpr(8),
+            Fpr(9),
+            Fpr(10),
+            Fpr(11),
+            Fpr(12),
+            Fpr(13),
+            Fpr(14),
+            Fpr(15),
+        ],
+    };
+    const MAX_BYTES: usize = 64;
+
+    #[inline(always)]
+    fn buffer(&mut self) -> &mut Buffer {
+        &mut self.0
+    }
+
+    #[inline(always)]
+    fn mov(&mut self, dst: Gpr, from: Int) {
+        match from {
+            Reg(r) if r == dst => {}
+            Reg(r) => x64!(self, mov Rq(dst.0), Rq(r.0)),
+            Mem(at) => from_memory!(self, at, mov Rq(dst.0)),
+            Imm(bits) if bits <= u64::from(u32::MAX) => x64!(self, mov Rd(dst.0), DWORD bits as i32),
+            Imm(bits) => match i32::try_from(bits as i64) {
+                Ok(value) => x64!(self, mov Rq(dst.0), DWORD value),
+                Err(_) => x64!(self, mov Rq(dst.0), QWORD bits as i64),
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn fmov(&mut self, dst: Fpr, from: Float) {
+        match from {
+            Reg(r) if r == dst => {}
+            Reg(r) => x64!(self, movaps Rx(dst.0), Rx(r.0)),
+            Mem(at) => from_memory!(self, at, movsd Rx(dst.0)),
+            Imm(0) => x64!(self, xorps Rx(dst.0), Rx(dst.0)),
+            Imm(bits) => {
+                self.mov(RAX, Imm(bits));
+                x64!(self, movq Rx(dst.0), rax);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store_slot(&mut self, at: Addr, from: Int) {
+        match from {
+            Reg(r) => to_memory!(self, at, mov, Rq(r.0)),
+            Imm(bits) if i32::try_from(bits as i64).is_ok() => to_memory!(self, at, mov QWORD, DWORD bits as i32),
+            Mem(_) | Imm(_) => {
+                self.mov(RAX, from);
+                to_memory!(self, at, mov, rax);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store_float_slot(&mut self, at: Addr, from: Fpr) {
+        to_memory!(self, at, movsd, Rx(from.0));
+    }
+
+    fn load(&mut self, access: Access, dst: Gpr, at: Addr) {
+        match access {
+            Access::U8 => from_memory!(self, at, movzx Rd(dst.0), BYTE),
+            Access::S8W32 => from_memory!(self, at, movsx Rd(dst.0), BYTE),
+            Access::S8W64 => from_memory!(self, at, movsx Rq(dst.0), BYTE),
+            Access::U16 => from_memory!(self, at, movzx Rd(dst.0), WORD),
+            Access::S16W32 => from_memory!(self, at, movsx Rd(dst.0), WORD),
+            Access::S16W64 => from_memory!(self, at, movsx Rq(dst.0), WORD),
+            Access::U32 => from_memory!(self, at, mov Rd(dst.0)),
+            Access::S32W64 => from_memory!(self, at, movsxd Rq(dst.0)),
+            Access::U64 => from_memory!(self, at, mov Rq(dst.0)),
+        }
+    }
+
+    fn store(&mut self, access: Access, at: Addr, from: Gpr) {
+        match access {
+            Access::U8 | Access::S8W32 | Access::S8W64 => to_memory!(self, at, mov, Rb(from.0)),
+            Access::U16 | Access::S16W32 | Access::S16W64 => to_memory!(self, at, mov, Rw(from.0)),
+            Access::U32 | Access::S32W64 => to_memory!(self, at, mov, Rd(from.0)),
+            Access::U64 => to_memory!(self, at, mov, Rq(from.0)),
+        }
+    }
+
+    fn load_float(&mut self, width: Width, dst: Fpr, at: Addr) {
+        match width {
+            W32 => from_memory!(self, at, movss Rx(dst.0)),
+            W64 => from_memory!(self, at, movsd Rx(dst.0)),
+        }
+    }
+
+    fn store_float(&mut self, width: Width, at: Addr, from: Fpr) {
+        match width {
+            W32 => to_memory!(self, at, movss, Rx(from.0)),
+            W64 => to_memory!(self, at, movsd, Rx(from.0)),
+        }
+    }
+
+    fn lea(&mut self, width: Width, dst: Gpr, at: Addr) {
+        match width {
+            W32 => from_memory!(self, at, lea Rd(dst.0)),
+            W64 => from_memory!(self, at, lea Rq(dst.0)),
+        }
+    }
+
+    #[inline(always)]
+    fn int(&mut self, op: IntOp, width: Width, dst: Gpr, a: Int, b: Int) {
+        // A difference from a constant is a sum.
+        let (op, b) = match (op, width, b) {
+            (IntOp::Sub, W32, Imm(bits)) => (IntOp::Add, Imm(u64::from((bits as u32).wrapping_neg()))),
+            (IntOp::Sub, W64, Imm(bits)) => (IntOp::Add, Imm(bits.wrapping_neg())),
+            _ => (op, b),
+        };
+        macro_rules! arithmetic {
+            ($name:tt) => {{
+                let b = self.small(width, b);
+                match (op, a, b) {
+                    // Reads before it writes, and takes no flags.
+                    (IntOp::Add, Reg(a), Imm(bits)) if a != dst => {
+                        self.lea(width, dst, Addr::at(a, bits as i32));
+                    }
+                    (IntOp::Sub, _, Reg(b)) if b == dst && a != Reg(dst) => {
+                        match width {
+                            W32 => x64!(self, neg Rd(dst.0)),
+                            W64 => x64!(self, neg Rq(dst.0)),
+                        }
+                        two_operands!(self, add, width, dst, a);
+                    }
+                    (_, _, Reg(b)) if b == dst && op.commutes() => two_operands!(self, $name, width, dst, a),
+                    _ => {
+                        self.mov(dst, a);
+                        two_operands!(self, $name, width, dst, b);
+                    }
+                }
+            }};
+        }
+        match op {
+            IntOp::Add => arithmetic!(add),
+            IntOp::Sub => arithmetic!(sub),
+            IntOp::And => arithmetic!(and),
+            IntOp::Or => arithmetic!(or),
+            IntOp::Xor => arithmetic!(xor),
+            IntOp::Mul => {
+                let b = self.small(width, b);
+                self.multiply(width, dst, a, b);
+            }
+            IntOp::Shl | IntOp::ShrS | IntOp::ShrU | IntOp::Rotl | IntOp::Rotr => self.shift(op, width, dst, a, b),
+        }
+    }
+
+    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Int) {
+        // Of a zero, the scans give no result, but say so.
+        match op {
+            IntUnary::Clz => {
+                let bits = if width == W32 { 31 } else { 63 };
+                let a = self.in_register(a);
+                self.mov(RCX, Imm(2 * bits + 1));
+                match (width, a) {
+                    (W32, Reg(r)) => x64!(self, bsr eax, Rd(r.0)),
+                    (W64, Reg(r)) => x64!(self, bsr rax, Rq(r.0)),
+                    (W32, _) => x64!(self, bsr eax, eax),
+                    (W64, _) => x64!(self, bsr rax, rax),
+                }
+                x64!(self, cmovz eax, ecx; xor eax, BYTE bits as i8);
+                self.mov(dst, Reg(RAX));
+            }
+            IntUnary::Ctz => {
+                let a = self.in_register(a);
+                self.mov(RCX, Imm(if width == W32 { 32 } else { 64 }));
+                match (width, a) {
+                    (W32, Reg(r)) => x64!(self, bsf eax, Rd(r.0)),
+                    (W64, Reg(r)) => x64!(self, bsf rax, Rq(r.0)),
+                    (W32, _) => x64!(self, bsf eax, eax),
+                    (W64, _) => x64!(self, bsf rax, rax),
+                }
+                x64!(self, cmovz eax, ecx);
+                self.mov(dst, Reg(RAX));
+            }
+            IntUnary::Extend8 | IntUnary::Extend16 | IntUnary::Extend32 | IntUnary::Wrap => {
+                let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
+                match (op, width) {
+                    (IntUnary::Extend8, W32) => x64!(self, movsx Rd(dst.0), Rb(r.0)),
+                    (IntUnary::Extend8, W64) => x64!(self, movsx Rq(dst.0), Rb(r.0)),
+                    (IntUnary::Extend16, W32) => x64!(self, movsx Rd(dst.0), Rw(r.0)),
+                    (IntUnary::Extend16, W64) => x64!(self, movsx Rq(dst.0), Rw(r.0)),
+                    (IntUnary::Extend32, _) => x64!(self, movsxd Rq(dst.0), Rd(r.0)),
+                    (IntUnary::Wrap | IntUnary::Clz | IntUnary::Ctz, _) => x64!(self, mov Rd(dst.0), Rd(r.0)),
+                }
+            }
+        }
+    }
+
+    fn divide(&mut self, op: DivideOp, width: Width, dst: Gpr, a: Int, b: Gpr) {
+        self.mov(RAX, a);
+        let signed = matches!(op, DivideOp::DivS | DivideOp::RemS);
+        match (signed, width) {
+            (true, W32) => x64!(self, cdq; idiv Rd(b.0)),
+            (true, W64) => x64!(self, cqo; idiv Rq(b.0)),
+            (false, W32) => x64!(self, xor edx, edx; div Rd(b.0)),
+            (false, W64) => x64!(self, xor edx, edx; div Rq(b.0)),
+        }
+        let result = if matches!(op, DivideOp::DivS | DivideOp::DivU) { RAX } else { RDX };
+        self.mov(dst, Reg(result));
+    }
+
+    fn float(&mut self, op: FloatOp, width: Width, dst: Fpr, a: Float, b: Float) {
+        let b = match b {
+            Imm(_) => Reg(self.in_float_register(b)),
+            Reg(r) if r == dst && a != b => {
+                self.fmov(TEMPORARY, b);
+                Reg(TEMPORARY)
+            }
+            Reg(_) | Mem(_) => b,
+        };
+        self.fmov(dst, a);
+        match op {
+            FloatOp::Add => scalar!(self, width, addss addsd, dst, b),
+            FloatOp::Sub => scalar!(self, width, subss subsd, dst, b),
+            FloatOp::Mul => scalar!(self, width, mulss mulsd, dst, b),
+            FloatOp::Div => scalar!(self, width, divss divsd, dst, b),
+        }
+    }
+
+    fn float_unary(&mut self, op: FloatUnary, width: Width, dst: Fpr, a: Float) {
+        if op == FloatUnary::Sqrt {
+            // The upper half of the register stays as it is.
+            self.fmov(dst, a);
+            return scalar!(self, width, sqrtss sqrtsd, dst, Reg(dst));
+        }
+        match a {
+            Reg(r) => x64!(self, movq rax, Rx(r.0)),
+            Mem(at) => self.mov(RAX, Mem(at)),
+            Imm(bits) => self.mov(RAX, Imm(bits)),
+        }
+        let sign = if width == W32 { 31 } else { 63 };
+        match op {
+            FloatUnary::Abs => x64!(self, btr rax, BYTE sign),
+            FloatUnary::Neg | FloatUnary::Sqrt => x64!(self, btc rax, BYTE sign),
+        }
+        x64!(self, movq Rx(dst.0), rax);
+    }
+
+    fn float_from_int(&mut self, from: FromInt, width: Width, dst: Fpr, a: Int) {
+        let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
+        // The upper part stays as it is, and what was there before is waited for.
+        x64!(self, xorps Rx(dst.0), Rx(dst.0));
+        match (from, width) {
+            (FromInt::S32, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rd(r.0)),
+            (FromInt::S32, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rd(r.0)),
+            // Slots of 32 bits have an upper half of zeros.
+            (FromInt::U32 | FromInt::S64, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rq(r.0)),
+            (FromInt::U32 | FromInt::S64, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rq(r.0)),
+        }
+    }
+
+    fn float_from_float(&mut self, from: Width, dst: Fpr, a: Float) {
+        let a = self.in_float_register(a);
+        // As for `float_from_int`; the operand may be where the result goes.
+        if a != TEMPORARY {
+            x64!(self, xorps Rx(TEMPORARY.0), Rx(TEMPORARY.0));
+        }
+        match from {
+            W32 => x64!(self, cvtss2sd Rx(TEMPORARY.0), Rx(a.0)),
+            W64 => {
+                x64!(self, cvtsd2ss Rx(TEMPORARY.0), Rx(a.0); movd eax, Rx(TEMPORARY.0); movd Rx(dst.0), eax);
+                return;
+            }
+        }
+        self.fmov(dst, Reg(TEMPORARY));
+    }
+
+    fn float_from_bits(&mut self, dst: Fpr, a: Gpr) {
+        x64!(self, movq Rx(dst.0), Rq(a.0));
+    }
+
+    fn bits_from_float(&mut self, dst: Gpr, a: Fpr) {
+        x64!(self, movq Rq(dst.0), Rx(a.0));
+    }
+
+    fn set(&mut self, test: Test, dst: Gpr) {
+        self.compare(test);
+        self.set_byte(code_of(test.cond), RAX);
+        x64!(self, movzx Rd(dst.0), al);
+    }
+
+    fn set_float(&mut self, test: FloatTest, dst: Gpr) {
+        let code = self.compare_float(test);
+        self.set_byte(code, RAX);
+        // Unordered operands look equal.
+        match test.cond {
+            FloatCond::Eq => {
+                self.set_byte(Code::NoParity, RCX);
+                x64!(self, and al, cl);
+            }
+            FloatCond::Ne => {
+                self.set_byte(Code::Parity, RCX);
+                x64!(self, or al, cl);
+            }
+            FloatCond::Lt
+            | FloatCond::Gt
+            | FloatCond::Le
+            | FloatCond::Ge
+            | FloatCond::NotLt
+            | FloatCond::NotGt
+            | FloatCond::NotLe
+            | FloatCond::NotGe => {}
+        }
+        x64!(self, movzx Rd(dst.0), al);
+    }
+
+    fn select(&mut self, condition: Int, dst: Gpr, a: Int, b: Int) {
+        self.mov(RAX, b);
+        self.compare(Test { cond: Cond::Ne, width: W32, a: condition, b: Imm(0) });
+        match a {
+            Reg(r) => x64!(self, cmovne rax, Rq(r.0)),
+            Mem(at) => from_memory!(self, at, cmovne Rq(RAX.0)),
+            Imm(_) => unreachable!("operands of a select are registers of the function"),
+        }
+        self.mov(dst, Reg(RAX));
+    }
+
+    fn jump(&mut self, to: Label) {
+        if let Some(target) = self.0.position_of(to) {
+            let distance = target as i32 - (self.0.position() as i32 + 2);
+            if is_byte(distance) {
+                return self.0.put([0xeb, distance as u8]);
+            }
+        }
+        self.0.put([0xe9]);
+        self.distance(to);
+    }
+
+    fn jump_if(&mut self, test: Test, to: Label) {
+        self.compare(test);
+        self.jump_on(code_of(test.cond), to);
+    }
+
+    fn jump_if_float(&mut self, test: FloatTest, to: Label) {
+        let code = self.compare_float(test);
+        match test.cond {
+            FloatCond::Eq => {
+                let unequal = self.0.label();
+                self.jump_on(Code::Parity, unequal);
+                self.jump_on(code, to);
+                self.0.bind(unequal);
+            }
+            FloatCond::Ne => {
+                self.jump_on(Code::Parity, to);
+                self.jump_on(code, to);
+            }
+            FloatCond::Lt
+            | FloatCond::Gt
+            | FloatCond::Le
+            | FloatCond::Ge
+            | FloatCond::NotLt
+            | FloatCond::NotGt
+            | FloatCond::NotLe
+            | FloatCond::NotGe => self.jump_on(code, to),
+        }
+    }
+
+    fn jump_table(&mut self, index: Gpr, table: Label) {
+        // lea rax, [rip + table]
+        self.0.put([0x48, 0x8d, 0x05]);
+        self.distance(table);
+        x64!(self, movsxd rcx, DWORD [rax + 4 * Rq(index.0)]; add rax, rcx; jmp rax);
+    }
+
+    fn table_entry(&mut self, table: Label, to: Label) {
+        let start = self.0.position_of(table).expect("the table has begun");
+        self.0.fixup(to, FROM_TABLE);
+        self.0.put(start.to_le_bytes());
+    }
+
+    fn enter(&mut self) {
+        x64!(self, push rbp; mov rbp, rsp);
+    }
+
+    fn leave(&mut self) {
+        x64!(self, pop rbp; ret);
+    }
+
+    fn leave_to(&mut self, at: Addr) {
+        x64!(self, pop rbp; jmp QWORD [DWORD Rq(at.base.0) + at.disp]);
+    }
+
+    fn call(&mut self, at: Addr) {
+        match at {
+            Addr { base, index: None, disp } => x64!(self, call QWORD [DWORD Rq(base.0) + disp]),
+            Addr { base, index: Some(_), .. } => {
+                let _ = base;
+                self.mov(RAX, Mem(at));
+                x64!(self, call rax);
+            }
+        }
+    }
+
+    fn call_helper(&mut self, at: Addr, arguments: &[Int]) {
+        for (&argument, &register) in arguments.iter().zip(&[RDI, RSI, RDX, RCX]) {
+            self.mov(register, argument);
+        }
+        self.call(at);
+    }
+
+    fn load_literal(&mut self, dst: Gpr, offset: i32) {
+        // mov dst, [rip + distance]
+        let prefix = 0x48 | (dst.0 >> 3) << 2;
+        self.0.put([prefix, 0x8b, 0x05 | (dst.0 & 7) << 3]);
+        let distance = offset - (self.0.position() as i32 + 4);
+        self.0.put(distance.to_le_bytes());
+    }
+
+    fn unwind(&mut self, at: Addr) {
+        from_memory!(self, at, mov Rq(4));
+        x64!(self, ret);
+    }
+
+    fn align(&mut self) {
+        const NOPS: [&[u8]; 8] = [
+            &[0x90],
+            &[0x66, 0x90],
+            &[0x0f, 0x1f, 0x00],
+            &[0x0f, 0x1f, 0x40, 0x00],
+            &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+            &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+            &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+            &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+        ];
+        let mut missing = (16 - self.0.position() as usize % 16) % 16;
+        while missing > 0 {
+            let nop = NOPS[missing.min(NOPS.len()) - 1];
+            self.0.extend(nop);
+            missing -= nop.len();
+        }
+    }
+
+    fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool {
+        let site = site as usize;
+        let place = &mut code[site..site + 4];
+        let from = match kind {
+            FROM_TABLE => u32::from_le_bytes(place.try_into().expect("four bytes")),
+            _ => site as u32 + 4,
+        };
+        place.copy_from_slice(&(target.wrapping_sub(from)).to_le_bytes());
+        true
+    }
+}
+
+impl X86_64 {
+    /// The operand in a register.
+    fn in_register(&mut self, operand: Int) -> Int {
+        match operand {
+            Reg(_) => operand,
+            Mem(_) | Imm(_) => {
+                self.mov(RAX, operand);
+                Reg(RAX)
+            }
+        }
+    }
+}
+
+/// The code that every engine needs once.
+///
+/// The entry from the host keeps, below what it saves, the address that code which stops returns to by
+/// [`Masm::unwind`]; the store context's segment leads there.
+pub fn stubs() -> (Vec<u8>, abi::Stubs) {
+    use abi::{Helper, Status, frame, instance, memory, store};
+    let mut m = X86_64::default();
+    m.0.reset(0);
+    let trapped = m.0.label();
+    let enter = m.0.position();
+    x64!(m,
+        push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14; push r15;
+        mov rbx, rsi; mov r15, rdx; mov rax, rcx;
+        mov r14, [r15 + instance::MEMORY]; mov r14, [r14 + memory::BASE];
+        mov rcx, [r15 + instance::STORE]; push QWORD [rcx + store::SEGMENT]
+    );
+    // lea rdx, [rip + trapped]
+    m.0.put([0x48, 0x8d, 0x15]);
+    m.distance(trapped);
+    x64!(m, push rdx; mov [rcx + store::SEGMENT], rsp; sub rsp, 8; call rdi; add rsp, 16; xor eax, eax);
+    m.0.bind(trapped);
+    x64!(m,
+        mov rcx, [r15 + instance::STORE]; pop QWORD [rcx + store::SEGMENT];
+        pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp; ret
+    );
+
+    m.align();
+    let interpret = m.0.position();
+    let (returned, go_on) = (m.0.label(), m.0.label());
+    x64!(m,
+        push rbp; mov rbp, rsp; mov rdi, rbx; mov rsi, rax;
+        mov rax, [r15 + instance::STORE]; mov rax, [rax + store::HELPERS];
+        call QWORD [rax + Helper::Interpret as i32 * 8]; test rax, rax
+    );
+    m.jump_on(Code::Equal, returned);
+    x64!(m, cmp rax, DWORD Status::Faulted as i32);
+    m.jump_on(Code::Above, go_on);
+    x64!(m, mov rcx, [r15 + instance::STORE]; mov rsp, [rcx + store::SEGMENT]; ret);
+    m.0.bind(go_on);
+    x64!(m,
+        mov r15, [rbx + frame::INSTANCE]; mov r14, [r15 + instance::MEMORY]; mov r14, [r14 + memory::BASE];
+        pop rbp; jmp QWORD [rax + abi::slot::ENTRY]
+    );
+    m.0.bind(returned);
+    x64!(m, pop rbp; ret);
+
+    m.align();
+    let fault = m.0.position();
+    x64!(m,
+        mov rcx, [r15 + instance::STORE]; mov [rcx + store::TRAP], rax; mov [rcx + store::TRAP_FRAME], rbx;
+        mov eax, DWORD Status::Faulted as i32; mov rsp, [rcx + store::SEGMENT]; ret
+    );
+    m.0.link(X86_64::patch);
+    (m.0.bytes().to_vec(), abi::Stubs { enter, interpret, fault })
+}

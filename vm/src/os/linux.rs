@@ -1,0 +1,239 @@
+//! Linux.
+//!
+//! Code is mapped twice from one memory file, to be written at one address and to run at another, so that no address is ever
+//! both. Faults of instructions in code come as signals; any that are not ours go to whatever handled them before.
+
+use std::ffi::c_int;
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Address space that nothing can be done with until it is committed.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    base: *mut u8,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// Reserves so many bytes, a multiple of the page size; `None` where the system refuses.
+    pub(crate) fn new(bytes: usize) -> Option<Reservation> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping, which nothing else knows.
+        let base = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+        (base != libc::MAP_FAILED).then_some(Reservation { base: base.cast(), bytes })
+    }
+
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Makes the first `bytes` bytes readable and writable; those that were not are zero. False where the system refuses.
+    pub(crate) fn commit(&self, bytes: usize) -> bool {
+        debug_assert!(bytes <= self.bytes);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: within our own mapping.
+        bytes == 0 || unsafe { libc::mprotect(self.base.cast(), bytes, access) } == 0
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, which nobody uses any more.
+        unsafe { libc::munmap(self.base.cast(), self.bytes) };
+    }
+}
+
+/// Memory for code, at two addresses.
+#[derive(Debug)]
+pub(crate) struct CodeRange {
+    writable: *mut u8,
+    executable: *mut u8,
+    bytes: usize,
+}
+
+// SAFETY: addresses of mappings that live as long as this; who writes where is the code space's business.
+unsafe impl Send for CodeRange {}
+// SAFETY: as above.
+unsafe impl Sync for CodeRange {}
+
+impl CodeRange {
+    /// Maps so many bytes, a multiple of the page size; `None` where the system refuses, such as executable memory.
+    pub(crate) fn new(bytes: usize) -> Option<CodeRange> {
+        // SAFETY: a new file, closed again below; mappings keep it alive.
+        let file = unsafe { libc::memfd_create(c"strata code".as_ptr(), libc::MFD_CLOEXEC) };
+        if file < 0 {
+            return None;
+        }
+        let map = |access| {
+            // SAFETY: new mappings of our own file.
+            let address = unsafe { libc::mmap(ptr::null_mut(), bytes, access, libc::MAP_SHARED, file, 0) };
+            (address != libc::MAP_FAILED).then_some(address.cast::<u8>())
+        };
+        // SAFETY: our own file.
+        let sized = unsafe { libc::ftruncate(file, bytes as libc::off_t) } == 0;
+        let writable = sized.then(|| map(libc::PROT_READ | libc::PROT_WRITE)).flatten();
+        let executable = writable.and_then(|_| map(libc::PROT_READ | libc::PROT_EXEC));
+        // SAFETY: our own file, and a mapping that nobody got.
+        unsafe {
+            libc::close(file);
+            if let (Some(writable), None) = (writable, executable) {
+                libc::munmap(writable.cast(), bytes);
+            }
+        }
+        Some(CodeRange { writable: writable?, executable: executable?, bytes })
+    }
+
+    pub(crate) fn writable(&self) -> *mut u8 {
+        self.writable
+    }
+
+    pub(crate) fn executable(&self) -> *const u8 {
+        self.executable
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for CodeRange {
+    fn drop(&mut self) {
+        forget_faults(self.executable.addr());
+        // SAFETY: our own mappings; no code runs there any more.
+        unsafe {
+            libc::munmap(self.writable.cast(), self.bytes);
+            libc::munmap(self.executable.cast(), self.bytes);
+        }
+    }
+}
+
+/// A range of code that the signal handler knows; free when `start` is 0. `stub` is written before `start`.
+struct Watched {
+    start: AtomicUsize,
+    end: AtomicUsize,
+    stub: AtomicUsize,
+}
+
+/// So many engines may have code at one time; others run in the interpreter.
+const MAX_WATCHED: usize = 256;
+/// Marks a place that is being filled.
+const CLAIMED: usize = 1;
+
+static WATCHED: [Watched; MAX_WATCHED] =
+    [const { Watched { start: AtomicUsize::new(0), end: AtomicUsize::new(0), stub: AtomicUsize::new(0) } }; MAX_WATCHED];
+
+/// Lets instructions in a range of code that fault go on at `stub`, with their address in the first scratch register. False when
+/// that cannot be had.
+pub(crate) fn watch_faults(range: &CodeRange, stub: *const u8) -> bool {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(install);
+    let free = WATCHED.iter().find(|watched| {
+        watched.start.compare_exchange(0, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    });
+    let Some(watched) = free else { return false };
+    watched.end.store(range.executable.addr() + range.bytes, Ordering::Release);
+    watched.stub.store(stub.addr(), Ordering::Release);
+    watched.start.store(range.executable.addr(), Ordering::Release);
+    true
+}
+
+fn forget_faults(start: usize) {
+    for watched in &WATCHED {
+        if watched.start.load(Ordering::Acquire) == start {
+            watched.start.store(0, Ordering::Release);
+        }
+    }
+}
+
+/// What a signal number's handler was before ours, by its place in `SIGNALS`.
+struct Before(std::cell::UnsafeCell<std::mem::MaybeUninit<libc::sigaction>>);
+
+// SAFETY: written once, before the handler that reads it is installed for that signal.
+unsafe impl Sync for Before {}
+
+const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+static BEFORE: [Before; SIGNALS.len()] =
+    [const { Before(std::cell::UnsafeCell::new(std::mem::MaybeUninit::zeroed())) }; SIGNALS.len()];
+
+fn install() {
+    for (signal, before) in SIGNALS.iter().zip(&BEFORE) {
+        // SAFETY: plain data, for which zero is valid; the handler only does what a handler may. What was there before is
+        // written before ours can run.
+        unsafe {
+            libc::sigaction(*signal, ptr::null(), (*before.0.get()).as_mut_ptr());
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handle as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            libc::sigemptyset(&mut action.sa_mask);
+            libc::sigaction(*signal, &action, ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the system gives a handler with SA_SIGINFO its context.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    let address = program_counter(registers);
+    for watched in &WATCHED {
+        let start = watched.start.load(Ordering::Acquire);
+        if start > CLAIMED && (start..watched.end.load(Ordering::Acquire)).contains(&address) {
+            return resume_at(registers, watched.stub.load(Ordering::Acquire), address);
+        }
+    }
+    let place = SIGNALS.iter().position(|&known| known == signal).unwrap_or(0);
+    // SAFETY: written before this handler was installed.
+    let before = unsafe { (*BEFORE[place].0.get()).assume_init_ref() };
+    // SAFETY: a handler that was installed for this signal is called as it expects; the default action is restored, and the
+    // instruction faults again.
+    unsafe {
+        match before.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => {
+                libc::sigaction(signal, before, ptr::null_mut());
+            }
+            handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
+                let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                    std::mem::transmute(handler);
+                handler(signal, info, context);
+            }
+            handler => {
+                let handler: extern "C" fn(c_int) = std::mem::transmute(handler);
+                handler(signal);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn program_counter(registers: &libc::mcontext_t) -> usize {
+    registers.gregs[libc::REG_RIP as usize] as usize
+}
+
+#[cfg(target_arch = "x86_64")]
+fn resume_at(registers: &mut libc::mcontext_t, stub: usize, address: usize) {
+    registers.gregs[libc::REG_RAX as usize] = address as i64;
+    registers.gregs[libc::REG_RIP as usize] = stub as i64;
+}
+
+#[cfg(target_arch = "aarch64")]
+fn program_counter(registers: &libc::mcontext_t) -> usize {
+    registers.pc as usize
+}
+
+#[cfg(target_arch = "aarch64")]
+fn resume_at(registers: &mut libc::mcontext_t, stub: usize, address: usize) {
+    registers.regs[FIRST_SCRATCH] = address as u64;
+    registers.pc = stub as u64;
+}
+
+/// The number of the machine's first scratch register.
+#[cfg(target_arch = "aarch64")]
+const FIRST_SCRATCH: usize = 9;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn program_counter(_: &libc::mcontext_t) -> usize {
+    0
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn resume_at(_: &mut libc::mcontext_t, _: usize, _: usize) {}

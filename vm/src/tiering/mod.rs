@@ -1,0 +1,3 @@
+//! When functions get machine code.
+
+pub(crate) mod policy;
