@@ -36,7 +36,8 @@ mod interpreter;
 mod stable;
 
 pub use bytecode_spec::{
-    ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, TableType, TrapCause, ValType,
+    ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, SourceIndex, SourceLine, TableType,
+    TrapCause, ValType,
 };
 pub use config::Config;
 pub use engine::Engine;
