@@ -6,8 +6,8 @@ use std::time::Instant;
 use strata::{Caller, Engine, Error, HostError, Linker, Memory};
 
 use crate::failure::tell_bytes;
-use crate::input::{Input, ReadError};
-use crate::output::Output;
+use crate::input::{ReadError, SharedInput};
+use crate::output::SharedOutput;
 use crate::values::{show_f32, show_f64};
 
 /// The module's name in imports.
@@ -18,17 +18,12 @@ const MAX_DECIMALS: i32 = 1100;
 /// What the functions work with.
 #[derive(Debug)]
 pub(crate) struct Host {
-    pub(crate) output: Output,
-    pub(crate) input: Input,
-    args: Vec<Vec<u8>>,
-    started: Instant,
-}
-
-impl Host {
-    /// With the program's arguments.
-    pub(crate) fn new(args: Vec<Vec<u8>>) -> Host {
-        Host { output: Output::new(), input: Input::new(), args, started: Instant::now() }
-    }
+    pub(crate) output: SharedOutput,
+    pub(crate) input: SharedInput,
+    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) started: Instant,
+    #[cfg(feature = "wasi")]
+    pub(crate) wasi: strata_wasi::WasiCtx,
 }
 
 /// The program asked to end with this status.
@@ -43,16 +38,27 @@ impl fmt::Display for Exit {
 
 impl std::error::Error for Exit {}
 
+/// The status that the program asked to end with, if that is what an error says.
+pub(crate) fn exit_status(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    #[cfg(feature = "wasi")]
+    if let Some(strata_wasi::Exit(status)) = error.downcast_ref() {
+        return Some(*status);
+    }
+    error.downcast_ref().map(|Exit(status)| *status)
+}
+
 type Env<'a> = Caller<'a, Host>;
 type Result<T> = std::result::Result<T, HostError>;
 
 /// Names, types and meanings of the functions, once for the linker, for messages and for help.
 macro_rules! functions {
     ($($name:ident $ty:literal $what:literal;)*) => {
-        /// Defines the module.
+        /// Defines the module, and that of WASI.
         pub(crate) fn linker(engine: &Engine) -> std::result::Result<Linker<Host>, Error> {
             let mut linker = Linker::new(engine);
             $(linker.func(MODULE, stringify!($name), $name)?;)*
+            #[cfg(feature = "wasi")]
+            strata_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
             Ok(linker)
         }
 
@@ -89,59 +95,60 @@ functions! {
     exit "(i32 status)" "end the program with this exit status";
 }
 
-fn print_i32(mut env: Env<'_>, value: i32) -> Result<()> {
-    Ok(env.data_mut().output.print(value)?)
+fn print_i32(env: Env<'_>, value: i32) -> Result<()> {
+    Ok(env.data().output.get().print(value)?)
 }
 
-fn print_i64(mut env: Env<'_>, value: i64) -> Result<()> {
-    Ok(env.data_mut().output.print(value)?)
+fn print_i64(env: Env<'_>, value: i64) -> Result<()> {
+    Ok(env.data().output.get().print(value)?)
 }
 
-fn print_f32(mut env: Env<'_>, value: f32) -> Result<()> {
-    Ok(env.data_mut().output.print(show_f32(value))?)
+fn print_f32(env: Env<'_>, value: f32) -> Result<()> {
+    Ok(env.data().output.get().print(show_f32(value))?)
 }
 
-fn print_f64(mut env: Env<'_>, value: f64) -> Result<()> {
-    Ok(env.data_mut().output.print(show_f64(value))?)
+fn print_f64(env: Env<'_>, value: f64) -> Result<()> {
+    Ok(env.data().output.get().print(show_f64(value))?)
 }
 
-fn print_f64_fixed(mut env: Env<'_>, value: f64, decimals: i32) -> Result<()> {
+fn print_f64_fixed(env: Env<'_>, value: f64, decimals: i32) -> Result<()> {
     if !(0..=MAX_DECIMALS).contains(&decimals) {
         return Err(format!("print_f64_fixed: {decimals} decimals; 0 to {MAX_DECIMALS} can be had").into());
     }
     let text = if value.is_nan() { show_f64(value) } else { format!("{value:.*}", decimals as usize) };
-    Ok(env.data_mut().output.print(text)?)
+    Ok(env.data().output.get().print(text)?)
 }
 
-fn print_char(mut env: Env<'_>, code: i32) -> Result<()> {
+fn print_char(env: Env<'_>, code: i32) -> Result<()> {
     let Some(character) = char::from_u32(code as u32) else {
         return Err(format!("print_char: {code:#x} is not a Unicode code point; print takes bytes").into());
     };
-    Ok(env.data_mut().output.write(character.encode_utf8(&mut [0; 4]).as_bytes())?)
+    Ok(env.data().output.get().write(character.encode_utf8(&mut [0; 4]).as_bytes())?)
 }
 
 fn print(mut env: Env<'_>, address: i32, length: i32) -> Result<()> {
     let (bytes, host) = bytes(&mut env, "print", address, length)?;
-    Ok(host.output.write(bytes)?)
+    Ok(host.output.get().write(bytes)?)
 }
 
 fn eprint(mut env: Env<'_>, address: i32, length: i32) -> Result<()> {
     let (bytes, host) = bytes(&mut env, "eprint", address, length)?;
-    host.output.flush()?;
+    host.output.get().flush()?;
     tell_bytes(bytes);
     Ok(())
 }
 
 fn read(mut env: Env<'_>, address: i32, length: i32) -> Result<i32> {
     let (bytes, host) = bytes(&mut env, "read", address, length)?;
-    if host.input.is_empty() {
+    if host.input.get().is_empty() {
         // Whoever is to type something wants to see what for.
-        host.output.flush()?;
+        host.output.get().flush()?;
     }
     let most = bytes.len().min(i32::MAX as usize);
-    match host.input.read(&mut bytes[..most]) {
+    let read = host.input.get().read(&mut bytes[..most]);
+    match read {
         Ok(count) => Ok(count as i32),
-        Err(ReadError::Failed) => Ok(-1),
+        Err(ReadError::Failed(_)) => Ok(-1),
         Err(error @ ReadError::Stopped) => Err(error.into()),
     }
 }

@@ -1,39 +1,24 @@
-//! Standard input, read by a thread of its own so that waiting for it can be interrupted.
+//! Standard input, for which waiting can be interrupted.
+
+#[cfg_attr(unix, path = "input/polled.rs")]
+#[cfg_attr(not(unix), path = "input/threaded.rs")]
+mod source;
 
 use std::fmt;
-use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::io::{self, IoSliceMut, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes asked of the operating system at once.
+pub(crate) use source::StopInput;
+
+/// Bytes asked of the operating system at once, for readers of few bytes.
 const CHUNK: usize = 64 << 10;
 
-/// Standard input. Its thread starts with the first read, and reads only when asked to.
+/// Standard input, behind a buffer for readers of few bytes.
 #[derive(Debug)]
 pub(crate) struct Input {
-    events: Receiver<Event>,
-    sender: Sender<Event>,
-    /// Asks the thread for bytes, with a buffer to put them in.
-    requests: Option<Sender<Vec<u8>>>,
+    source: source::Source,
     chunk: Vec<u8>,
     at: usize,
-}
-
-#[derive(Debug)]
-enum Event {
-    Bytes(io::Result<Vec<u8>>),
-    Stop,
-}
-
-/// Ends the wait for input, from any thread.
-#[derive(Clone, Debug)]
-pub(crate) struct StopInput(Sender<Event>);
-
-impl StopInput {
-    pub(crate) fn stop(&self) {
-        // Without a receiver nobody waits.
-        let _ = self.0.send(Event::Stop);
-    }
 }
 
 /// Why nothing was read.
@@ -42,29 +27,30 @@ pub(crate) enum ReadError {
     /// The wait was ended by [`StopInput`].
     Stopped,
     /// Standard input cannot be read.
-    Failed,
+    Failed(io::Error),
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ReadError::Stopped => "stopped while waiting for standard input",
-            ReadError::Failed => "standard input cannot be read",
-        })
+        match self {
+            ReadError::Stopped => f.write_str("stopped while waiting"),
+            ReadError::Failed(error) => write!(f, "standard input cannot be read: {error}"),
+        }
     }
 }
 
 impl std::error::Error for ReadError {}
 
-impl Input {
-    pub(crate) fn new() -> Input {
-        let (sender, events) = channel();
-        Input { events, sender, requests: None, chunk: Vec::new(), at: 0 }
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> ReadError {
+        ReadError::Failed(error)
     }
+}
 
-    /// Ends waits for this input.
-    pub(crate) fn stopper(&self) -> StopInput {
-        StopInput(self.sender.clone())
+impl Input {
+    fn new() -> io::Result<(Input, StopInput)> {
+        let (source, stop) = source::Source::new()?;
+        Ok((Input { source, chunk: Vec::new(), at: 0 }, stop))
     }
 
     /// Whether the next read asks the operating system.
@@ -75,52 +61,65 @@ impl Input {
     /// Reads bytes, as many as there are and fit; 0 at the end.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
         if self.is_empty() && !into.is_empty() {
-            self.fill()?;
+            self.at = 0;
+            self.chunk.resize(CHUNK, 0);
+            let read = self.source.read(&mut [IoSliceMut::new(&mut self.chunk)]);
+            self.chunk.truncate(*read.as_ref().unwrap_or(&0));
+            read?;
         }
-        let rest = &self.chunk[self.at..];
-        let count = rest.len().min(into.len());
-        into[..count].copy_from_slice(&rest[..count]);
+        let count = (&self.chunk[self.at..]).read(into)?;
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// What WASI's standard input and clocks need.
+#[cfg(feature = "wasi")]
+impl Input {
+    /// As [`read`](Input::read), into buffers with room, and without another one in between.
+    pub(crate) fn read_vectored(&mut self, into: &mut [IoSliceMut<'_>]) -> Result<usize, ReadError> {
+        if self.is_empty() {
+            return self.source.read(into);
+        }
+        let count = (&self.chunk[self.at..]).read_vectored(into)?;
         self.at += count;
         Ok(count)
     }
 
-    fn fill(&mut self) -> Result<(), ReadError> {
-        let requests = self.requests.get_or_insert_with(|| start(self.sender.clone()));
-        self.at = 0;
-        requests.send(std::mem::take(&mut self.chunk)).map_err(|_| ReadError::Failed)?;
-        match self.events.recv() {
-            Ok(Event::Bytes(Ok(bytes))) => {
-                self.chunk = bytes;
-                Ok(())
-            }
-            Ok(Event::Stop) => Err(ReadError::Stopped),
-            Ok(Event::Bytes(Err(_))) | Err(_) => Err(ReadError::Failed),
-        }
+    /// Waits until there is something to read, or the end; at most that long, or without end. Whether there
+    /// is.
+    pub(crate) fn wait(&mut self, timeout: Option<std::time::Duration>) -> Result<bool, ReadError> {
+        if self.is_empty() { self.source.wait(timeout) } else { Ok(true) }
+    }
+
+    /// How many bytes there are at least.
+    pub(crate) fn available(&mut self) -> u64 {
+        if self.is_empty() { self.source.available() } else { (self.chunk.len() - self.at) as u64 }
+    }
+
+    /// Waits that long.
+    pub(crate) fn sleep(&mut self, time: std::time::Duration) -> Result<(), ReadError> {
+        self.source.sleep(time)
     }
 }
 
-fn start(events: Sender<Event>) -> Sender<Vec<u8>> {
-    let (requests, requested) = channel();
-    thread::spawn(move || {
-        for buffer in requested {
-            if events.send(Event::Bytes(read(buffer))).is_err() {
-                break;
-            }
-        }
-    });
-    requests
-}
+/// Standard input as several share it: the functions of `env`, the streams and clocks of WASI.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedInput(Arc<Mutex<Input>>);
 
-fn read(mut buffer: Vec<u8>) -> io::Result<Vec<u8>> {
-    buffer.resize(CHUNK, 0);
-    loop {
-        match io::stdin().lock().read(&mut buffer) {
-            Ok(count) => {
-                buffer.truncate(count);
-                return Ok(buffer);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+impl SharedInput {
+    /// The input, and what ends waits for it.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system lacks what that takes, such as descriptors.
+    pub(crate) fn new() -> io::Result<(SharedInput, StopInput)> {
+        let (input, stop) = Input::new()?;
+        Ok((SharedInput(Arc::new(Mutex::new(input))), stop))
+    }
+
+    /// The input, for the time being.
+    pub(crate) fn get(&self) -> MutexGuard<'_, Input> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

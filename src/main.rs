@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (subcommands), [`failure`] (what can go wrong, exit statuses), [`program`] (reading and
 //! loading), [`run`] with its parts ([`limits`], [`tier`], [`values`], [`env`], [`input`], [`output`], [`stop`],
-//! [`profile`]), then the other subcommands, one file each.
+//! [`wasi`], [`profile`]), then the other subcommands, one file each.
 
 mod failure;
 mod program;
@@ -17,6 +17,8 @@ mod env;
 mod input;
 mod output;
 mod stop;
+#[cfg(feature = "wasi")]
+mod wasi;
 
 mod profile;
 mod table;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::failure::Failure;
 use crate::program;
@@ -73,6 +73,21 @@ impl Output {
         let written = out.write_all(&self.buffer).and_then(|()| out.flush());
         self.buffer.clear();
         written.map_err(OutputError::from)
+    }
+}
+
+/// Standard output as several share it: the functions of `env`, the streams of WASI, the command.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedOutput(Arc<Mutex<Output>>);
+
+impl SharedOutput {
+    pub(crate) fn new() -> SharedOutput {
+        SharedOutput(Arc::new(Mutex::new(Output::new())))
+    }
+
+    /// The output, for the time being.
+    pub(crate) fn get(&self) -> MutexGuard<'_, Output> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use strata::{BranchProfile, FuncIndex, FunctionProfile, IndirectCallProfile, LoopProfile, Module, Pc};
+use strata::{
+    BranchProfile, FuncIndex, FunctionProfile, IndirectCallProfile, LoopProfile, Module, Pc, SourceLine,
+};
 
 use crate::table::{plain_table, write_lines};
 
@@ -15,9 +17,9 @@ pub(crate) fn tables(module: &Module) -> String {
     let mut out = String::new();
     let rows = functions.iter().map(|f| function_row(module, f)).collect();
     write_table(&mut out, &["calls", "loop rounds", "function", "line"], 2, rows);
-    let rows = each(functions, |f| &f.loops).map(|(f, l)| loop_row(f, l)).collect();
+    let rows = each(functions, |f| &f.loops).map(|(f, l)| loop_row(module, f, l)).collect();
     write_table(&mut out, &["rounds", "loop in", "line", "pc"], 1, rows);
-    let rows = each(functions, |f| &f.branches).map(|(f, b)| branch_row(f, b)).collect();
+    let rows = each(functions, |f| &f.branches).map(|(f, b)| branch_row(module, f, b)).collect();
     write_table(&mut out, &["taken", "not taken", "branch in", "line", "pc", "to pc"], 2, rows);
     let rows = each(functions, |f| &f.indirect_calls).map(|(f, c)| call_row(module, f, c)).collect();
     write_table(&mut out, &["calls", "indirect call in", "line", "pc", "to"], 1, rows);
@@ -38,17 +40,18 @@ fn each<'p, P: 'p>(
 fn function_row(module: &Module, function: &FunctionProfile) -> Row {
     let rounds: u64 = function.loops.iter().map(|l| l.back_edges).sum();
     let first = module.verified().function(function.func).and_then(|f| f.line(Pc(0)));
-    let cells = vec![count(function.calls), rounds.to_string(), function.name.clone(), line(first)];
+    let cells = vec![count(function.calls), rounds.to_string(), function.name.clone(), line(module, first)];
     (u64::from(function.calls) + rounds, cells)
 }
 
-fn loop_row(function: &FunctionProfile, l: &LoopProfile) -> Row {
-    (l.back_edges, vec![l.back_edges.to_string(), function.name.clone(), line(l.line), l.head.to_string()])
+fn loop_row(module: &Module, function: &FunctionProfile, l: &LoopProfile) -> Row {
+    let (name, line) = (function.name.clone(), line(module, l.line));
+    (l.back_edges, vec![l.back_edges.to_string(), name, line, l.head.to_string()])
 }
 
-fn branch_row(function: &FunctionProfile, branch: &BranchProfile) -> Row {
+fn branch_row(module: &Module, function: &FunctionProfile, branch: &BranchProfile) -> Row {
     let BranchProfile { pc, target, taken, not_taken, .. } = *branch;
-    let (name, line) = (function.name.clone(), line(branch.line));
+    let (name, line) = (function.name.clone(), line(module, branch.line));
     let cells = vec![count(taken), count(not_taken), name, line, pc.to_string(), target.to_string()];
     (u64::from(taken) + u64::from(not_taken), cells)
 }
@@ -62,7 +65,7 @@ fn call_row(module: &Module, function: &FunctionProfile, call: &IndirectCallProf
         targets.push(format!("more functions {}", count(call.others)));
     }
     let calls = call.targets.iter().map(|&(_, calls)| u64::from(calls)).sum::<u64>() + u64::from(call.others);
-    let (caller, line) = (function.name.clone(), line(call.line));
+    let (caller, line) = (function.name.clone(), line(module, call.line));
     (calls, vec![calls.to_string(), caller, line, call.pc.to_string(), targets.join(", ")])
 }
 
@@ -71,8 +74,13 @@ fn count(count: u32) -> String {
     if count == u32::MAX { format!("{count}+") } else { count.to_string() }
 }
 
-fn line(line: Option<u32>) -> String {
-    line.map_or("-".to_owned(), |line| line.to_string())
+/// A line's number, with the name of its source where there are several.
+fn line(module: &Module, at: Option<SourceLine>) -> String {
+    let Some(SourceLine { source, line }) = at else { return "-".to_owned() };
+    match module.verified().sources.as_slice() {
+        [_] => line.to_string(),
+        sources => format!("{}:{line}", sources[source.index()]),
+    }
 }
 
 /// A table of what was counted at least once; nothing when that is nothing.

@@ -13,9 +13,15 @@ use crate::failure::{Failure, REFUSED, color, did_you_mean, printable};
 /// How WebAssembly modules begin: magic, then a version of four bytes.
 const WASM_MAGIC: [u8; 4] = *b"\0asm";
 const WASM_HEADER_BYTES: usize = 8;
-/// What a program's function is called when none is named, the first one that is exported: the second is where
+/// The module that programs for WASI import from.
+const WASI: &str = "wasi_snapshot_preview1";
+/// What a program's function is called when none is named, the first one that is exported: `_start` is where
 /// WebAssembly programs with a start-up routine of their own begin.
 const ENTRIES: [&str; 2] = ["main", "_start"];
+/// As `ENTRIES`, of programs for WASI: their `main` is a function of C that the start-up routine calls.
+const WASI_ENTRIES: [&str; 2] = ["_start", "main"];
+/// The function that a program for WASI without `_start` wants to be called before any other.
+pub(crate) const INITIALIZE: &str = "_initialize";
 
 /// The name of a file in messages; that of standard input for `-`.
 pub(crate) fn name_of(file: &Path) -> String {
@@ -142,12 +148,18 @@ pub(crate) fn refusal(file: &str, error: Error) -> Failure {
         }
         Error::UnknownImport { module, field, wanted, .. } => {
             let what = format!("imports {wanted} \"{module}\" \"{field}\"");
-            let why = if module.starts_with("wasi") {
-                "this version does not have WASI yet, only the module \"env\""
-            } else {
-                "there is only the module \"env\""
+            let why = match (module.as_str(), cfg!(feature = "wasi")) {
+                (WASI, true) => "WASI preview 1 has no such function",
+                (WASI, false) => "this build does not have WASI, build it with the feature `wasi`",
+                (other, true) if other.starts_with("wasi") => {
+                    "there is only WASI preview 1, \"wasi_snapshot_preview1\"; compile it for wasm32-wasi or wasm32-wasip1"
+                }
+                (_, true) => {
+                    "there are only the modules \"env\" and \"wasi_snapshot_preview1\", see strata run --help"
+                }
+                (_, false) => "there is only the module \"env\", see strata run --help",
             };
-            Failure::refused(file, format_args!("{what}; {why}, see strata run --help"))
+            Failure::refused(file, format_args!("{what}; {why}"))
         }
         Error::ImportType { module, field, wanted, found, .. } => {
             let what = format!("imports {wanted} \"{module}\" \"{field}\"");
@@ -167,7 +179,20 @@ pub(crate) fn refusal(file: &str, error: Error) -> Failure {
 
 /// The function to call when none is named: see [`ENTRIES`]; the first of them when there is none.
 pub(crate) fn entry(module: &Module) -> &'static str {
-    ENTRIES.into_iter().find(|name| module.exported_func(name).is_some()).unwrap_or(ENTRIES[0])
+    let entries = if imports_wasi(module) { WASI_ENTRIES } else { ENTRIES };
+    entries.into_iter().find(|name| module.exported_func(name).is_some()).unwrap_or(ENTRIES[0])
+}
+
+/// Whether [`INITIALIZE`] is to be called before that function.
+pub(crate) fn wants_initialization(module: &Module, function: &str) -> bool {
+    let takes_and_gives_nothing = |ty: &FuncType| ty.params.is_empty() && ty.results.is_empty();
+    imports_wasi(module)
+        && ![INITIALIZE, WASI_ENTRIES[0]].contains(&function)
+        && module.exported_func(INITIALIZE).is_some_and(takes_and_gives_nothing)
+}
+
+fn imports_wasi(module: &Module) -> bool {
+    module.verified().imports.iter().any(|import| import.module == WASI)
 }
 
 /// The type of the function that is exported under that name.

@@ -9,11 +9,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
 use strata::{Config, Engine, Error, Module, Store, Trap, TrapCause, Val};
 
-use crate::env::{self, Exit, Host};
+use crate::env::{self, Host};
 use crate::failure::{Failure, TRAPPED, printable, tell};
-use crate::input::ReadError;
+use crate::input::{ReadError, SharedInput, StopInput};
 use crate::limits::Limits;
-use crate::output::OutputError;
+use crate::output::{OutputError, SharedOutput};
 use crate::stop::Stopper;
 use crate::tier::TierChoice;
 use crate::{profile, program, values};
@@ -26,11 +26,13 @@ Examples:
   strata run primes.sasm 1000 --profile
   strata run wordcount.sasm < README.md
   strata run loop.sasm --timeout 5s --fuel 1000000000
+  strata run sort.wasm --dir . --env LANG=C -- names.txt
   strata run fib.sasm --invoke fib 30 --repeat 5 --time";
 
 /// Run a program: call one of its exported functions and print the results, one a line
 ///
-/// The function is the one that --invoke names; otherwise `main`, or `_start` if there is no `main`. If it has parameters,
+/// The function is the one that --invoke names; otherwise `main`, or `_start` if there is no `main` or the program is one
+/// for WASI. If it has parameters,
 /// ARGS are their values: integers in decimal or hexadecimal (0x1f), signed or unsigned; floats such as 1.5, 1e300, nan,
 /// inf; what follows `--` are the program's own arguments. If it has none, all are the program's own.
 ///
@@ -47,7 +49,7 @@ pub(crate) struct Options {
     /// Arguments of the program
     #[arg(last = true)]
     program_args: Vec<OsString>,
-    /// The exported function to call; `main` if not given, or `_start` if there is no `main`
+    /// The exported function to call; `main` or `_start` if not given
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
     /// What code runs in
@@ -63,6 +65,9 @@ pub(crate) struct Options {
     /// Print counts of functions, loops, branches and indirect calls to standard error, hottest first
     #[arg(long)]
     profile: bool,
+    #[cfg(feature = "wasi")]
+    #[command(flatten)]
+    wasi: crate::wasi::Grants,
     #[command(flatten)]
     limits: Limits,
 }
@@ -104,11 +109,12 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
     let invoke = options.invoke.as_deref().unwrap_or_else(|| program::entry(&module));
     let (args, program_args) = arguments(options, &module, &name, invoke)?;
 
-    let mut store = Store::new(&engine, Host::new(program_args));
+    let (host, stop_input) = host(options, program_args)?;
+    let mut store = Store::new(&engine, host);
     if let Some(fuel) = options.limits.fuel {
         store.set_fuel(fuel).map_err(|error| program::refusal(&name, error))?;
     }
-    let stopper = Stopper::new(store.interrupt_handle(), store.data().input.stopper());
+    let stopper = Stopper::new(store.interrupt_handle(), stop_input);
     stopper.stop_on_signals();
     if let Some(limit) = options.limits.timeout {
         stopper.stop_after(limit);
@@ -117,7 +123,7 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
     let mut timing = Timing::default();
     let end = execute(options, &module, &mut store, (invoke, &args), started, &mut timing);
     stopper.finish();
-    let status = conclude(end_of(end, &name)?, &mut store, &name, &stopper, &mut timing)?;
+    let status = conclude(end_of(end, &name)?, &store, &name, &stopper, &mut timing)?;
     if options.profile {
         tell(printable(&profile::tables(&module)));
     }
@@ -127,6 +133,25 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
         tell(serde_json::to_string(&timing).expect("numbers and strings can be written"));
     }
     Ok(status)
+}
+
+/// What the program can use, and what ends its waits for input.
+#[cfg_attr(not(feature = "wasi"), expect(unused_variables, reason = "only WASI has options"))]
+fn host(options: &Options, args: Vec<Vec<u8>>) -> Result<(Host, StopInput), Failure> {
+    let output = SharedOutput::new();
+    let (input, stop) =
+        SharedInput::new().map_err(|error| Failure::failed(format_args!("standard input: {error}")))?;
+    #[cfg(feature = "wasi")]
+    let wasi = crate::wasi::context(&options.wasi, &options.file, &args, &output, &input)?;
+    let host = Host {
+        output,
+        input,
+        args,
+        started: Instant::now(),
+        #[cfg(feature = "wasi")]
+        wasi,
+    };
+    Ok((host, stop))
 }
 
 /// The arguments of the function, and those of the program.
@@ -155,6 +180,9 @@ fn execute(
 ) -> Result<Vec<Val>, Error> {
     let instance = env::linker(module.engine())?.instantiate(store, module)?;
     let func = instance.func(store, invoke)?;
+    if program::wants_initialization(module, invoke) {
+        instance.func(store, program::INITIALIZE)?.call(store, &[])?;
+    }
     timing.load_us = microseconds(started.elapsed());
     let mut results = Vec::new();
     for _ in 0..options.repeat {
@@ -184,8 +212,8 @@ fn end_of(result: Result<Vec<Val>, Error>, file: &str) -> Result<End, Failure> {
         Error::Host(error) => Some(&**error),
         _ => None,
     };
-    if let Some(Exit(status)) = host_error.and_then(|error| error.downcast_ref()) {
-        return Ok(End::Exited(*status));
+    if let Some(status) = host_error.and_then(env::exit_status) {
+        return Ok(End::Exited(status));
     }
     if let Some(error) = host_error.and_then(|error| error.downcast_ref::<OutputError>()) {
         return Err(error.clone().into());
@@ -199,12 +227,12 @@ fn end_of(result: Result<Vec<Val>, Error>, file: &str) -> Result<End, Failure> {
 /// Prints what the program ended with and gives the exit status.
 fn conclude(
     end: End,
-    store: &mut Store<Host>,
+    store: &Store<Host>,
     file: &str,
     stopper: &Stopper,
     timing: &mut Timing,
 ) -> Result<i32, Failure> {
-    let output = &mut store.data_mut().output;
+    let mut output = store.data().output.get();
     match end {
         End::Returned(results) => {
             timing.results = results.iter().map(values::show).collect();
@@ -235,7 +263,7 @@ fn conclude(
 fn cause_of(trap: &Trap) -> TrapCause {
     match trap.host_error() {
         Some(ReadError::Stopped) => TrapCause::Interrupted,
-        Some(ReadError::Failed) | None => trap.cause(),
+        Some(ReadError::Failed(_)) | None => trap.cause(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The `strata` command from outside.
 //!
-//! Most tests are transcripts, `cli/*.txt`: sessions of a shell in a new folder that holds `cli/programs/`. A line `$ …`
-//! is run by `sh`; then comes what it must print, `! ` before lines of standard error, `? N` for an exit status other
+//! Most tests are transcripts, `cli/*.txt`: sessions of a shell in a new folder that holds `cli/programs/`, and modules with
+//! lines of C from the crate `wasm`. A line `$ …` is run by `sh`; then comes what it must print, `! ` before lines of standard error, `? N` for an exit status other
 //! than 0. `…` stands for anything within a line, and alone for any number of lines. `# ` begins a comment.
 
 #![cfg(unix)]
@@ -22,6 +22,10 @@ fn folder() -> TempDir {
     for entry in fs::read_dir(programs).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    for name in ["dwarf4.wasm", "dwarf5.wasm"] {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm/tests/golden");
+        fs::copy(golden.join(name), folder.path().join(name)).unwrap();
     }
     folder
 }
@@ -134,7 +138,8 @@ fn play(name: &str) {
 }
 
 macro_rules! transcripts {
-    ($($name:ident)*) => { $(
+    ($($(#[$condition:meta])? $name:ident)*) => { $(
+        $(#[$condition])?
         #[test]
         fn $name() {
             play(concat!(stringify!($name), ".txt"));
@@ -147,11 +152,14 @@ transcripts! {
     values
     env
     traps
+    lines
     refused
     limits
     output
     asm
     wasm
+    #[cfg(feature = "wasi")]
+    wasi
     measure
     wast
     help
@@ -231,6 +239,37 @@ fn time_limits_stop_waits_for_input() {
     let output = child.wait_with_output().unwrap();
     assert!(text(&output.stderr).contains("(interrupted): the time limit of 100ms was reached"));
     assert_eq!(output.status.code(), Some(134));
+}
+
+#[cfg(feature = "wasi")]
+#[test]
+fn signals_stop_waits_of_wasi() {
+    for function in ["sleep", "listen", "await"] {
+        let folder = folder();
+        let line = format!("exec strata run wasi.wat --invoke {function}");
+        let (mut child, errors) = start_ready(folder.path(), &line);
+        send("-INT", &child);
+        let errors: Vec<String> = errors.lines().map(Result::unwrap).collect();
+        assert!(errors[0].ends_with("(interrupted): stopped by Ctrl-C or another signal"), "{errors:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(134));
+    }
+}
+
+#[cfg(feature = "wasi")]
+#[test]
+fn wasi_reads_and_writes_as_it_comes() {
+    let folder = folder();
+    let mut child = start(folder.path(), "exec strata run wasi.wat --invoke cat");
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    for part in ["one\n", "two\n"] {
+        input.write_all(part.as_bytes()).unwrap();
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert_eq!(line, part, "nothing is held back");
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn programs_in_both_forms() -> Result {
     )?;
     let bytes = bytecode_spec::encoding::encode(text.verified());
     let binary = Module::new(&engine, &bytes)?;
-    assert_eq!(binary.verified().source, "one.sasm");
+    assert_eq!(binary.verified().sources, ["one.sasm"]);
     assert_eq!(binary.exported_func("one"), Some(&FuncType::new([], [ValType::I32])));
     assert_eq!(binary.exported_func("two"), None);
     let mut store = Store::new(&engine, ());
@@ -166,6 +166,32 @@ fn host_functions() -> Result {
     assert_eq!(*store.data(), 10 + 1 + 4);
     *store.data_mut() = 3;
     assert_eq!(store.into_data(), 3);
+    Ok(())
+}
+
+#[test]
+fn host_functions_have_up_to_ten_parameters() -> Result {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, 0_i64);
+    let ten = |mut caller: Caller<'_, i64>,
+               a: i32,
+               b: i64,
+               c: i32,
+               d: i64,
+               e: i32,
+               f: i64,
+               g: i32,
+               h: i64,
+               i: i32,
+               j: i64| {
+        *caller.data_mut() += j;
+        (a, b, c, d, e, f, g, h, i, j)
+    };
+    let ten = Func::wrap(&mut store, ten);
+    type Ten = (i32, i64, i32, i64, i32, i64, i32, i64, i32, i64);
+    let typed = ten.typed::<Ten, Ten>(&store)?;
+    assert_eq!(typed.call(&mut store, (1, 2, 3, 4, 5, 6, 7, 8, 9, 10))?, (1, 2, 3, 4, 5, 6, 7, 8, 9, 10));
+    assert_eq!(*store.data(), 10);
     Ok(())
 }
 

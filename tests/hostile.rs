@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytecode_spec::encoding::{self, DecodeError, MAGIC, VERSION};
 use bytecode_spec::{
     Arg, ConstExpr, ExportKind, FuncIndex, FuncType, FunctionBuilder, Global, GlobalType, Limits, LineEntry,
-    Module, Op, Pc, Reg, Table, TableIndex, TableType, TypeDef, TypeIndex, ValType, VerifiedModule, limits,
-    verify,
+    Module, Op, Pc, Reg, SourceIndex, Table, TableIndex, TableType, TypeDef, TypeIndex, ValType,
+    VerifiedModule, limits, verify,
 };
 use strata::{Config, Engine, Error, Linker, Store, Trap, TrapCause};
 use strata_testing::choices::Choices;
@@ -102,7 +102,8 @@ fn mutated_modules() {
 fn random_bytes() {
     for seed in cases(20_000) {
         let choices = &mut Choices::seeded(seed);
-        let mut bytes = if choices.percent(90) { [MAGIC.as_slice(), &[1, 0, 0, 0]].concat() } else { vec![] };
+        let mut bytes =
+            if choices.percent(90) { [MAGIC.as_slice(), &VERSION.to_le_bytes()].concat() } else { vec![] };
         for _ in 0..choices.below(200) {
             // Small numbers are plausible counts.
             bytes.push(if choices.percent(60) { choices.below(6) as u8 } else { choices.bits() as u8 });
@@ -121,8 +122,9 @@ fn hostile_counts() {
             let bytes = [header.as_slice(), &vec![0; empty_fields], count, &[0; 16]].concat();
             assert!(decode(&bytes).is_err());
         }
-        // Within the first function: its name, type, registers, names of registers, code, lines.
-        for empty in 0..6 {
+        // Within the first function: its name, type, registers, names of registers (all names, their lengths), code,
+        // lines.
+        for empty in 0..7 {
             let function = [&[0, 0, 0, 1][..], &vec![0; empty], count].concat();
             assert!(decode(&[header.as_slice(), &function].concat()).is_err());
         }
@@ -145,7 +147,7 @@ fn dense_modules_take_memory_in_proportion() {
     ];
     module.functions = vec![function(&[Op::Ret]); MANY];
     module.functions[0].registers = vec![ValType::I32; 60_000];
-    module.functions[0].register_names = vec![String::new(); 60_000];
+    module.functions[0].register_names = vec!["x"; 60_000].into_iter().collect();
     let bytes = encoding::encode(&verify(module).unwrap());
     assert!(receive(&bytes));
 }
@@ -295,8 +297,10 @@ fn long_functions() {
         let mut ops = vec![Op::Nop; count];
         ops.push(Op::Ret);
         let mut module = nullary_module();
+        module.sources = vec!["a".into(), "b".into()];
         let mut f = function(&ops);
-        f.lines = (0..count as u32).map(|pc| LineEntry { pc: Pc(pc), line: 1 + pc % 2 }).collect();
+        let entry = |pc| LineEntry { pc: Pc(pc), source: SourceIndex(pc / 2 % 2), line: 1 + pc % 2 };
+        f.lines = (0..count as u32).map(entry).collect();
         module.functions.push(f);
         module.export("f", ExportKind::Func(FuncIndex(0)));
         let module = verify(module).unwrap();

@@ -13,7 +13,7 @@ fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
 }
 
-/// Runs every kernel at the size in that column of `kernels.tsv` and compares the result in the next.
+/// Runs every kernel, in both forms, at the size in that column of `kernels.tsv` and compares the result in the next.
 fn kernels_at(column: &str) {
     let kernels = programs().join("kernels");
     let table = fs::read_to_string(kernels.join("kernels.tsv")).expect("kernels.tsv is there");
@@ -23,22 +23,28 @@ fn kernels_at(column: &str) {
     let mut count = 0;
     for line in lines {
         let (name, size, expected) = (line[0], line[column], line[column + 1]);
-        let text = fs::read(kernels.join(format!("{name}.sasm"))).expect("a program for every kernel");
-        for config in [Config::new(), Config::new().profile(false), Config::new().fuel(true)] {
-            let engine = Engine::new(config);
-            let module = Module::named(&engine, name, &text).expect("kernels are programs");
-            let mut store = Store::new(&engine, ());
-            if engine.config().fuel {
-                store.set_fuel(u64::MAX).expect("the engine counts fuel");
+        for file in [format!("{name}.sasm"), format!("wasm/{name}.wasm")] {
+            let program = fs::read(kernels.join(&file)).expect("a program for every kernel");
+            for config in [Config::new(), Config::new().profile(false), Config::new().fuel(true)] {
+                let result = run_kernel(config, &file, &program, size.parse().expect("a number"));
+                assert_eq!(result.to_string(), expected, "{file}({size})");
             }
-            let instance = Linker::new(&engine).instantiate(&mut store, &module).expect("no imports");
-            let run = instance.typed_func::<i64, i64>(&store, "run").expect("run(i64) -> i64");
-            let result = run.call(&mut store, size.parse().expect("a number")).expect("kernels do not trap");
-            assert_eq!(result.to_string(), expected, "{name}({size})");
         }
         count += 1;
     }
     assert_eq!(count, 12, "kernels in kernels.tsv");
+}
+
+fn run_kernel(config: Config, name: &str, program: &[u8], size: i64) -> i64 {
+    let engine = Engine::new(config);
+    let module = Module::named(&engine, name, program).expect("kernels are programs");
+    let mut store = Store::new(&engine, ());
+    if engine.config().fuel {
+        store.set_fuel(u64::MAX).expect("the engine counts fuel");
+    }
+    let instance = Linker::new(&engine).instantiate(&mut store, &module).expect("no imports");
+    let run = instance.typed_func::<i64, i64>(&store, "run").expect("run(i64) -> i64");
+    run.call(&mut store, size).expect("kernels do not trap")
 }
 
 #[test]
@@ -46,7 +52,7 @@ fn kernels_at_small_sizes() {
     kernels_at("small_n");
 }
 
-/// About ten seconds in a release build, and a minute in a debug one: asked for by `STRATA_MID_KERNELS=1`.
+/// About twenty seconds in a release build, and two minutes in a debug one: asked for by `STRATA_MID_KERNELS=1`.
 #[test]
 fn kernels_at_mid_sizes() {
     if std::env::var_os("STRATA_MID_KERNELS").is_some() {

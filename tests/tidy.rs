@@ -82,6 +82,7 @@ fn crates_that_must_not_know_others_do_not() {
         ("bytecode-spec", &[][..]),
         ("asm", &["bytecode-spec"]),
         ("wasm", &["bytecode-spec"]),
+        ("wasi", &["strata"]),
         ("wast", &["bytecode-spec", "strata-wasm", "strata"]),
     ] {
         let text = read(&root().join(manifest).join("Cargo.toml"));
@@ -89,6 +90,7 @@ fn crates_that_must_not_know_others_do_not() {
         for ours in [
             "bytecode-spec",
             "strata-asm",
+            "strata-wasi",
             "strata-wasm",
             "strata-wast",
             "strata",
@@ -104,7 +106,7 @@ fn crates_that_must_not_know_others_do_not() {
 
 #[test]
 fn versions_stand_in_the_workspace_alone() {
-    for package in ["bytecode-spec", "asm", "wasm", "vm", "wast", "testing", "benches", "."] {
+    for package in ["bytecode-spec", "asm", "wasm", "vm", "wasi", "wast", "testing", "benches", "."] {
         let text = read(&root().join(package).join("Cargo.toml"));
         let text = text.split("[package]").nth(1).expect("a package");
         for section in text.split("\n[").filter(|section| {

@@ -1,7 +1,7 @@
 //! Random WebAssembly modules, in every configuration and in another engine, wasmi. What is compared, and how modules are
 //! made, is in `strata_testing::wasm`.
 //!
-//! The modules are the same each time: those of the seeds from 0, `STRATA_RANDOM_MODULES` of them (400 unless set). A
+//! The modules are the same each time: those of the seeds from 0, `STRATA_RANDOM_MODULES` of them (800 unless set). A
 //! failure names the seed and a file with the module; `STRATA_RANDOM_SEED` runs that seed alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -26,7 +26,7 @@ fn bytes(seed: u64) -> Vec<u8> {
 fn every_configuration_agrees_with_another_engine() {
     let seeds = match variable("STRATA_RANDOM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..variable("STRATA_RANDOM_MODULES").unwrap_or(400),
+        None => 0..variable("STRATA_RANDOM_MODULES").unwrap_or(800),
     };
     let count = seeds.end - seeds.start;
     let (mut compared, mut inconclusive, mut returned, mut trapped) = (0, 0, 0, 0);
@@ -57,11 +57,16 @@ fn every_configuration_agrees_with_another_engine() {
         .iter()
         .map(|&cause| (cause, causes.iter().filter(|&&found| found == cause).count()))
         .collect();
-    eprintln!("{compared} modules, {inconclusive} inconclusive; {returned} returned, {trapped} trapped: {each:?}");
+    eprintln!(
+        "{compared} modules, {inconclusive} inconclusive; {returned} returned, {trapped} trapped: {each:?}"
+    );
     // Modules that nothing can be seen of would test little.
     if count >= 100 {
         assert!(compared > count / 2, "only {compared} of {count} were compared");
         assert!(inconclusive < count / 20, "{inconclusive} of {count} are inconclusive");
-        assert!(returned > trapped && trapped > returned / 50, "{returned} calls returned, {trapped} trapped");
+        assert!(
+            returned > trapped && trapped > returned / 50,
+            "{returned} calls returned, {trapped} trapped"
+        );
     }
 }

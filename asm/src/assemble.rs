@@ -56,7 +56,7 @@ pub fn assemble(name: &str, text: &str) -> Result<VerifiedModule, Diagnostics> {
         text,
         arena: &arena,
         names,
-        module: Module { source: name.to_owned(), ..Module::default() },
+        module: Module::default(),
         types_by_content: AHashMap::new(),
         type_spans: Vec::new(),
         import_spans: Vec::new(),
@@ -65,7 +65,7 @@ pub fn assemble(name: &str, text: &str) -> Result<VerifiedModule, Diagnostics> {
         explicit_lines: false,
         problems,
     };
-    assembler.source(&file);
+    assembler.sources(name, &file);
     let types = assembler.types(&file);
     assembler.items(&mut file, &types);
     assembler.bodies(&file, &types);
@@ -121,14 +121,38 @@ struct Assembler<'a> {
 }
 
 impl<'a> Assembler<'a> {
-    fn source(&mut self, file: &File<'a>) {
-        let mut first = None;
+    /// Sources: those of items, else the text itself, which is called `name`.
+    fn sources(&mut self, name: &str, file: &File<'a>) {
+        // Never iterated.
+        let mut spans: AHashMap<&str, Span> = AHashMap::new();
+        let (mut count, mut none) = (0, None);
         for item in &file.items {
-            if let ItemKind::Source(source) = item.kind {
-                self.only_one(&mut first, item.span, "source");
-                source.clone_into(&mut self.module.source);
-                self.explicit_lines = true;
+            let ItemKind::Source(source) = item.kind else { continue };
+            count += 1;
+            let Some(source) = source else {
+                none = Some(item.span);
+                continue;
+            };
+            let first = *spans.entry(source).or_insert(item.span);
+            if first != item.span {
+                self.problems.add(|| {
+                    Problem::new(item.span, "there is a source of this name already")
+                        .help("`line` can refer to that one")
+                        .related(first, "the first one is")
+                });
             }
+            self.module.sources.push(source.to_owned());
+        }
+        if let Some(none) = none
+            && count > 1
+        {
+            self.problems.add(|| {
+                Problem::new(none, "there is another `source`").help("leave `source none` or the other out")
+            });
+        }
+        self.explicit_lines = count > 0;
+        if count == 0 {
+            self.module.sources.push(name.to_owned());
         }
     }
 
@@ -341,7 +365,7 @@ impl<'a> Assembler<'a> {
             arena: self.arena,
             names: &self.names,
             types: self.module.types.len() as u32,
-            explicit_lines: self.explicit_lines,
+            sources: self.explicit_lines.then_some(self.module.sources.len() as u32),
         }
     }
 

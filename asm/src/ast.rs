@@ -79,7 +79,8 @@ pub(crate) struct Func<'a> {
 /// What an item is, besides its name and exports.
 #[derive(Clone, Debug)]
 pub(crate) enum ItemKind<'a> {
-    Source(&'a str),
+    /// `None` is `source none`.
+    Source(Option<&'a str>),
     Type(FuncType),
     ImportFunc {
         signature: FuncType,

@@ -7,7 +7,8 @@
 use ahash::AHashMap;
 use bumpalo::Bump;
 use bytecode_spec::{
-    BuildError, FuncType, Function, FunctionBuilder, Label, Pc, Reg, TypeIndex, TypeRule, ValType, limits,
+    BuildError, FuncType, Function, FunctionBuilder, Label, Pc, Reg, SourceIndex, TypeIndex, TypeRule,
+    ValType, limits,
 };
 use smallvec::SmallVec;
 
@@ -30,8 +31,8 @@ pub(crate) struct Context<'a, 'n> {
     pub(crate) names: &'n Names<'a>,
     /// Types of the module, written or not.
     pub(crate) types: u32,
-    /// Whether lines come from `line` statements.
-    pub(crate) explicit_lines: bool,
+    /// How many sources `line` statements may refer to; `None` if lines are those of the text.
+    pub(crate) sources: Option<u32>,
 }
 
 /// Where in the text an instruction is.
@@ -135,7 +136,7 @@ impl<'a, 'n> Body<'a, 'n> {
         }
         match builder.finish() {
             Ok(mut function) => {
-                function.register_names = names.iter().map(|register| register.name.to_owned()).collect();
+                function.register_names = names.iter().map(|register| register.name).collect();
                 Some(function)
             }
             Err(error) => {
@@ -227,14 +228,27 @@ impl<'a> Reader<'_, 'a, '_> {
 
     fn line(&mut self) -> Parsed<()> {
         let keyword = self.body.cursor.here();
-        let line = self.body.cursor.unsigned("a line number", u32::MAX, self.problems)?;
-        if self.body.context.explicit_lines {
-            self.builder.line(line);
+        let cursor = &mut self.body.cursor;
+        let line = cursor.unsigned("a line number", u32::MAX, self.problems)?;
+        let source = if cursor.eat_word("of") {
+            cursor.unsigned("the number of a source", u32::MAX, self.problems)?
         } else {
-            let span = self.body.cursor.span_from(keyword);
+            0
+        };
+        let sources = self.body.context.sources.unwrap_or(0);
+        if source < sources || (line == 0 && self.body.context.sources.is_some()) {
+            self.builder.line_of(SourceIndex(source), line);
+        } else if sources == 0 {
+            let span = cursor.span_from(keyword);
             self.problems.add(|| {
                 Problem::new(span, "`line` needs a source to refer to")
                     .help("name it by an item such as `source \"sum.c\"`, or leave `line` out")
+            });
+        } else {
+            let span = cursor.span_from(keyword);
+            self.problems.add(|| {
+                Problem::new(span, format!("there is no source {source}"))
+                    .help(format!("the module has {sources}, numbered from 0; add an item `source \"…\"`"))
             });
         }
         Ok(())
@@ -329,7 +343,7 @@ impl<'a> Reader<'_, 'a, '_> {
         let body = &mut *self.body;
         let left = body.defs.first().map_or(token.span, |def| def.register.span);
         let form = body.matcher.find(&forms, (body.defs.len(), left), &mut body.cursor, self.problems)?;
-        if !self.body.context.explicit_lines {
+        if self.body.context.sources.is_none() {
             self.builder.line(line);
         }
         self.emit(form, start, token.span);

@@ -114,7 +114,8 @@ impl<'a> Parser<'a, '_> {
         }
         self.cursor.bump();
         let mut kind = match text {
-            "source" => ItemKind::Source(self.text("the name of the source, as a string")?),
+            "source" if self.cursor.eat_word("none") => ItemKind::Source(None),
+            "source" => ItemKind::Source(Some(self.text("the name of the source, as a string, or `none`")?)),
             "type" => {
                 self.name()?;
                 ItemKind::Type(self.signature()?)

@@ -247,9 +247,15 @@ impl<'m> Printer<'m> {
 
     fn module(&mut self) {
         let module = self.module;
-        self.out.push_str("source ");
-        write_text(&mut self.out, &module.source);
-        self.out.push('\n');
+        // Without a source, instructions would get the lines of this text.
+        if module.sources.is_empty() {
+            self.out.push_str("source none\n");
+        }
+        for source in &module.sources {
+            self.out.push_str("source ");
+            write_text(&mut self.out, source);
+            self.out.push('\n');
+        }
 
         self.section(self.explicit_types, Self::type_item);
         self.section(module.imports.len(), Self::import);

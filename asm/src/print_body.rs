@@ -2,7 +2,10 @@
 //! gives them their numbers; the others by `reg`, just before they are needed.
 
 use ahash::AHashMap;
-use bytecode_spec::{Function, Kind, Op, Operand, OperandInfo, TrapCause, TypeRule, ValType, isa};
+use bytecode_spec::{
+    Function, Kind, LineEntry, Op, Operand, OperandInfo, Reg, RegisterNames, TrapCause, TypeRule, ValType,
+    isa,
+};
 use smallvec::SmallVec;
 
 use crate::ast::SpaceKind;
@@ -16,7 +19,7 @@ const REGISTERS_PER_LINE: usize = 8;
 
 /// How the text calls a function's registers.
 pub(crate) struct Registers<'m> {
-    names: &'m [String],
+    names: &'m RegisterNames,
     count: AHashMap<&'m str, u32>,
 }
 
@@ -24,12 +27,12 @@ impl<'m> Registers<'m> {
     pub(crate) fn of(function: &'m Function) -> Registers<'m> {
         let names = &function.register_names;
         let mut count = AHashMap::with_capacity(names.len());
-        names.iter().for_each(|name| *count.entry(name.as_str()).or_default() += 1);
+        names.iter().for_each(|name| *count.entry(name).or_default() += 1);
         Registers { names, count }
     }
 
     fn name(&self, index: usize) -> &'m str {
-        self.names.get(index).map_or("", String::as_str)
+        self.names.of(Reg(index as u16))
     }
 
     /// Whether the name says which register is meant.
@@ -77,8 +80,8 @@ pub(crate) fn print(
     params: usize,
 ) {
     let targets = targets(function);
-    let widest = function.lines.iter().map(|entry| entry.line).max();
-    let margin = widest.map_or(0, |line| "line ".len() + line.to_string().len() + 2);
+    let widest = function.lines.iter().map(|entry| line_statement(entry).len()).max();
+    let margin = widest.map_or(0, |width| width + 2);
     let mut body = Body { printer, function, registers, targets: &targets, margin, declared: params };
     let (mut at, mut lines, mut labels) =
         (0, function.lines.iter().peekable(), targets.iter().enumerate().peekable());
@@ -86,11 +89,15 @@ pub(crate) fn print(
         while let Some((i, _)) = labels.next_if(|&(_, &target)| target == at as u32) {
             body.printer.write(format_args!("L{i}:\n"));
         }
-        let line = lines.next_if(|entry| entry.pc.index() == at).map(|entry| entry.line);
+        let line = lines.next_if(|entry| entry.pc.index() == at);
         body.instruction(op, at, line);
         at += length;
     }
     body.declare_up_to(function.registers.len());
+}
+
+fn line_statement(entry: LineEntry) -> String {
+    entry.at().map_or_else(|| "line 0".to_owned(), |line| line.to_string())
 }
 
 /// The places that branches go to, in order.
@@ -131,15 +138,15 @@ struct Body<'p, 'm, 'f> {
 }
 
 impl Body<'_, '_, '_> {
-    fn margin(&mut self, line: Option<u32>) {
+    fn margin(&mut self, line: Option<LineEntry>) {
         let margin = self.margin;
         match line {
-            Some(line) => self.printer.write(format_args!("  {:margin$}", format!("line {line}"))),
+            Some(entry) => self.printer.write(format_args!("  {:margin$}", line_statement(entry))),
             None => self.printer.write(format_args!("  {:margin$}", "")),
         }
     }
 
-    fn instruction(&mut self, op: Op, at: usize, line: Option<u32>) {
+    fn instruction(&mut self, op: Op, at: usize, line: Option<LineEntry>) {
         let info = op.info();
         let operands: SmallVec<[(&OperandInfo, Operand); 6]> =
             info.explicit().zip(isa::decode(op, &self.function.code[at..])).collect();

@@ -8,7 +8,8 @@ use std::path::Path;
 use bytecode_spec::{
     Arg, ConstExpr, CustomSection, DataSegment, ElementSegment, ExportKind, FuncIndex, FuncType, Function,
     FunctionBuilder, Global, GlobalIndex, GlobalType, Import, ImportKind, Limits, Memory, MemoryType, Module,
-    Op, Table, TableIndex, TableType, TypeDef, TypeIndex, ValType, VerifiedModule, encoding, verify,
+    Op, Reg, SourceIndex, Table, TableIndex, TableType, TypeDef, TypeIndex, ValType, VerifiedModule,
+    encoding, verify,
 };
 use common::Program;
 use rand::rngs::StdRng;
@@ -84,7 +85,7 @@ fn odd_names() -> Module {
     let limits = Limits { min: 1, max: Some(2) };
     let table = TableType { element: ValType::ExternRef, limits };
     let global = GlobalType { content: ValType::F64, mutable: true };
-    let mut module = Module { source: "a\"b".into(), ..Module::default() };
+    let mut module = Module { sources: vec!["a\"b".into()], ..Module::default() };
     for name in NAMES {
         module.types.push(TypeDef { name: name.into(), ty: FuncType::default() });
         for kind in [ImportKind::Func(TypeIndex(1)), ImportKind::Table(table), ImportKind::Global(global)] {
@@ -156,22 +157,35 @@ fn register_names_of_all_kinds() {
     let module = verify(module).unwrap();
     let text = assert_round_trip(&module);
     assert!(text.contains("%r1\"x\": i32, %r2\"x\": i32"), "{text}");
-    assert!(module.functions[0].register_names[11].is_empty());
+    assert!(module.functions[0].register_names.of(Reg(11)).is_empty());
 }
 
 #[test]
 fn line_tables_that_go_back_and_forth() {
-    let mut module = Module { source: "lines.c".into(), ..Module::default() };
+    let sources = ["lines.c", "", "lines.h"].map(str::to_owned).to_vec();
+    let mut module = Module { sources, ..Module::default() };
     let ty = module.intern_type(&FuncType::default());
     let mut f = FunctionBuilder::new(ty, &FuncType::default());
-    for line in [0, 0, 7, 7, 3, 0, u32::MAX, 1] {
-        f.line(line);
+    for (source, line) in
+        [(0, 0), (1, 0), (0, 7), (0, 7), (0, 3), (2, 3), (1, 0), (1, u32::MAX), (0, 1), (2, 200)]
+    {
+        f.line_of(SourceIndex(source), line);
         f.emit(Op::Nop, &[]);
     }
     f.emit(Op::Ret, &[Arg::Regs(&[])]);
     module.functions.push(f.finish().unwrap());
     let text = assert_round_trip(&verify(module).unwrap());
-    assert!(text.contains("line 4294967295"), "{text}");
+    assert!(text.contains("line 4294967295 of 1  nop\n  line 1                nop"), "{text}");
+}
+
+/// Such as come from other languages: their instructions get no lines from the text that they are printed as.
+#[test]
+fn modules_without_sources() {
+    let mut module = Module::default();
+    let ty = module.intern_type(&FuncType::default());
+    module.functions.push(nop(ty, "f"));
+    let text = assert_round_trip(&verify(module).unwrap());
+    assert_eq!(text, "source none\n\nfunc @f() {\n  ret\n}\n");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum Detail {
 /// When fewer are asked for.
 pub fn module(functions: usize, detail: Detail) -> VerifiedModule {
     assert!(functions >= 2 * LEAVES, "there are functions beyond the leaves");
-    let mut module = Module { source: "generated.sasm".to_owned(), ..Module::default() };
+    let mut module = Module { sources: vec!["generated.sasm".to_owned()], ..Module::default() };
     for (params, results) in SIGNATURES {
         module.types.push(TypeDef { name: String::new(), ty: FuncType::new(params, results) });
     }

@@ -9,6 +9,8 @@ pub struct Kernel {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+    /// The same as WebAssembly, as a compiler made it of the C program.
+    pub wasm: &'static [u8],
     /// Some ten thousand instructions: for instruction counts.
     pub small: Size,
     /// Some ten milliseconds of machine code: for interpreters.
@@ -26,13 +28,17 @@ pub struct Size {
     pub result: i64,
 }
 
-macro_rules! texts {
+macro_rules! forms {
     ($($name:literal)*) => {
-        [$(($name, include_str!(concat!("../../programs/kernels/", $name, ".sasm")))),*]
+        [$((
+            $name,
+            include_str!(concat!("../../programs/kernels/", $name, ".sasm")),
+            include_bytes!(concat!("../../programs/kernels/wasm/", $name, ".wasm")),
+        )),*]
     };
 }
 
-const TEXTS: [(&str, &str); 12] = texts! {
+const FORMS: [(&str, &str, &[u8]); 12] = forms! {
     "fib" "nbody" "spectral" "mandelbrot" "matmul" "fannkuch" "sieve" "sha" "crc32" "quicksort" "collatz" "life"
 };
 const SIZES: &str = include_str!("../../programs/kernels/kernels.tsv");
@@ -43,10 +49,11 @@ impl Kernel {
         SIZES.lines().skip(1).map(|line| {
             let mut fields = line.split('\t');
             let name = fields.next().expect("a line has a name");
-            let (_, text) = TEXTS.iter().find(|(known, _)| *known == name).expect("every kernel has a text");
+            let (_, text, wasm) =
+                FORMS.iter().find(|(known, ..)| *known == name).expect("every kernel has both forms");
             let mut number = || fields.next().and_then(|n| n.parse().ok()).expect("a size is two numbers");
             let mut size = || Size { n: number(), result: number() };
-            Kernel { name, text, small: size(), mid: size(), large: size() }
+            Kernel { name, text, wasm, small: size(), mid: size(), large: size() }
         })
     }
 
@@ -65,8 +72,21 @@ impl Kernel {
     ///
     /// When the text is no program.
     pub fn load(&self, config: Config) -> Loaded {
+        self.load_form(config, self.text.as_bytes())
+    }
+
+    /// The kernel as WebAssembly, loaded into an engine.
+    ///
+    /// # Panics
+    ///
+    /// When that is no module.
+    pub fn load_wasm(&self, config: Config) -> Loaded {
+        self.load_form(config, self.wasm)
+    }
+
+    fn load_form(&self, config: Config, form: &[u8]) -> Loaded {
         let engine = Engine::new(config);
-        let module = Module::named(&engine, self.name, self.text).unwrap_or_else(|e| panic!("{e}"));
+        let module = Module::named(&engine, self.name, form).unwrap_or_else(|e| panic!("{e}"));
         Loaded { engine, module }
     }
 
@@ -147,9 +167,10 @@ mod tests {
 
     #[test]
     fn every_kernel_returns_what_it_must() {
-        assert_eq!(Kernel::all().count(), TEXTS.len());
+        assert_eq!(Kernel::all().count(), FORMS.len());
         for kernel in Kernel::all() {
             kernel.load(Config::new()).instantiate().run(kernel.small);
+            kernel.load_wasm(Config::new()).instantiate().run(kernel.small);
         }
     }
 }

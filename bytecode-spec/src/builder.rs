@@ -9,10 +9,11 @@ use thiserror::Error;
 
 use crate::isa::{self, Effect, Kind, Op, Operand, OperandInfo, TypeRule};
 use crate::limits;
-use crate::module::{Function, LineEntry};
+use crate::module::{Function, LineEntry, LineTable, RegisterNames};
 use crate::trap::TrapCause;
 use crate::types::{
-    DataIndex, ElemIndex, FuncIndex, FuncType, GlobalIndex, Pc, Reg, TableIndex, TypeIndex, ValType,
+    DataIndex, ElemIndex, FuncIndex, FuncType, GlobalIndex, Pc, Reg, SourceIndex, TableIndex, TypeIndex,
+    ValType,
 };
 
 /// A place in a function under construction that branches go to.
@@ -116,6 +117,9 @@ pub enum BuildError {
 #[derive(Debug)]
 pub struct FunctionBuilder {
     function: Function,
+    lines: Vec<LineEntry>,
+    /// Names of registers, as far as they were given.
+    names: Vec<String>,
     /// Word where each label is bound.
     labels: Vec<Option<u32>>,
     /// Every use of a label: instruction (number and first word), lane of the displacement in it.
@@ -123,6 +127,8 @@ pub struct FunctionBuilder {
     instructions: usize,
     /// Whether control does not run on from the last instruction, and no label stands behind it.
     ended: bool,
+    /// Where the next instruction comes from.
+    source: SourceIndex,
     line: u32,
     error: Option<BuildError>,
 }
@@ -143,14 +149,17 @@ impl FunctionBuilder {
                 name: String::new(),
                 ty,
                 registers: signature.params.clone(),
-                register_names: Vec::new(),
+                register_names: RegisterNames::new(),
                 code: Vec::new(),
-                lines: Vec::new(),
+                lines: LineTable::new(),
             },
+            lines: Vec::new(),
+            names: Vec::new(),
             labels: Vec::new(),
             fixups: Vec::new(),
             instructions: 0,
             ended: false,
+            source: SourceIndex(0),
             line: 0,
             error: None,
         }
@@ -185,7 +194,7 @@ impl FunctionBuilder {
 
     /// Gives a register a name for messages and text.
     pub fn name_register(&mut self, reg: Reg, name: &str) {
-        let names = &mut self.function.register_names;
+        let names = &mut self.names;
         if names.len() <= reg.index() {
             names.resize(reg.index() + 1, String::new());
         }
@@ -210,9 +219,15 @@ impl FunctionBuilder {
         self.ended = false;
     }
 
-    /// Sets the source line of the instructions that follow; 0 for none.
+    /// Sets the source line of the instructions that follow, of the module's first source; 0 for none.
     pub fn line(&mut self, line: u32) {
+        self.line_of(SourceIndex(0), line);
+    }
+
+    /// Sets the source line of the instructions that follow, of any of the module's sources; line 0 for none.
+    pub fn line_of(&mut self, source: SourceIndex, line: u32) {
         self.line = line;
+        self.source = if line == 0 { SourceIndex(0) } else { source };
     }
 
     /// The place of the next instruction.
@@ -231,8 +246,9 @@ impl FunctionBuilder {
         if start >= limits::MAX_CODE_WORDS {
             return self.fail(BuildError::TooLarge { what: "words", limit: limits::MAX_CODE_WORDS });
         }
-        if self.function.lines.last().map_or(0, |l| l.line) != self.line {
-            self.function.lines.push(LineEntry { pc: Pc(start as u32), line: self.line });
+        let (source, line) = (self.source, self.line);
+        if self.lines.last().map_or((SourceIndex(0), 0), |l| (l.source, l.line)) != (source, line) {
+            self.lines.push(LineEntry { pc: Pc(start as u32), source, line });
         }
 
         let mut operands: SmallVec<[Operand; 6]> = SmallVec::new();
@@ -294,10 +310,8 @@ impl FunctionBuilder {
             let word = &mut self.function.code[fixup.start + fixup.lane / isa::LANES_PER_WORD];
             *word |= u64::from(displacement as u32) << (16 * (fixup.lane % isa::LANES_PER_WORD));
         }
-        if !self.function.register_names.is_empty() {
-            let registers = self.function.registers.len();
-            self.function.register_names.resize(registers, String::new());
-        }
+        self.function.lines = self.lines.iter().copied().collect();
+        self.function.register_names = self.names.iter().map(String::as_str).collect();
         Ok(self.function)
     }
 

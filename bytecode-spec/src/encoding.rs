@@ -7,8 +7,9 @@
 //! | rest | the fields of [`Module`] in order, as [postcard](https://postcard.jamesmunns.com/wire-format) writes them |
 //!
 //! In short: unsigned integers as LEB128 (signed ones zigzag), strings and lists as their length and content, options
-//! as a byte 0 or 1, enums as the number of their variant. Code is a byte string of little-endian 64-bit words. A new
-//! version number is given to any change that an older reader would misread.
+//! as a byte 0 or 1, enums as the number of their variant. Code is a byte string of little-endian 64-bit words. What there
+//! is much of lies in byte strings, too, that are read at once: names of registers and line tables; the
+//! [manual](crate::manual) says how. A new version number is given to any change that an older reader would misread.
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -19,7 +20,7 @@ use crate::module::{Module, VerifiedModule};
 /// The first bytes of an encoded module.
 pub const MAGIC: [u8; 4] = *b"\x7fSBC";
 /// The version of the encoding that this crate writes, and the only one it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Why bytes are not an encoded module.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

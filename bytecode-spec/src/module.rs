@@ -1,14 +1,21 @@
 //! Modules: what a program is made of, before and after verification.
 
+mod leb;
+mod names;
+mod lines;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, Pc, TableIndex, TableType,
-    TypeIndex, ValType,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex,
+    ValType,
 };
+
+pub use lines::{LineEntries, LineEntry, LineTable, SourceLine};
+pub use names::RegisterNames;
 
 /// A program or library, as built, assembled, translated or decoded; not yet verified.
 ///
@@ -16,8 +23,8 @@ use crate::types::{
 /// Names are for people: they may be empty, and nothing but messages and text depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Module {
-    /// Name of the text that line numbers refer to; empty if there is none.
-    pub source: String,
+    /// Names of the texts that line numbers refer to, such as files; unique.
+    pub sources: Vec<String>,
     /// Function types.
     pub types: Vec<TypeDef>,
     /// Imports, of every kind.
@@ -86,22 +93,13 @@ pub struct Function {
     pub ty: TypeIndex,
     /// Types of its registers; parameters come first.
     pub registers: Vec<ValType>,
-    /// Names of registers, without `%`: as many as registers, or none at all; single ones may be empty.
-    pub register_names: Vec<String>,
+    /// Names of registers, without `%`: at most as many as registers.
+    pub register_names: RegisterNames,
     /// Its instructions. See [`isa`](crate::isa) for the encoding.
     #[serde(with = "words")]
     pub code: Vec<u64>,
-    /// Source lines, by ascending pc; each entry holds up to the next.
-    pub lines: Vec<LineEntry>,
-}
-
-/// From `pc` on, instructions come from `line`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineEntry {
-    /// First instruction.
-    pub pc: Pc,
-    /// Line of the source, from 1; 0 where there is none.
-    pub line: u32,
+    /// Source lines.
+    pub lines: LineTable,
 }
 
 /// A defined table.
@@ -261,15 +259,6 @@ impl Module {
     }
 }
 
-impl Function {
-    /// The source line of the instruction at `pc`, if known.
-    pub fn line(&self, pc: Pc) -> Option<u32> {
-        let next = self.lines.partition_point(|entry| entry.pc <= pc);
-        let entry = self.lines[..next].last()?;
-        (entry.line != 0).then_some(entry.line)
-    }
-}
-
 /// A module that the verifier has accepted, shared and immutable, with its index spaces laid out. Only
 /// [`verify`](crate::verify::verify) makes one.
 #[derive(Clone, Debug)]
@@ -354,10 +343,10 @@ impl VerifiedModule {
     /// A name for messages: the function's own, or its index in the form `f7`.
     pub fn func_name(&self, func: FuncIndex) -> String {
         let name = match self.function(func) {
-            Some(function) => &function.name,
-            None => self.imported_funcs().nth(func.index()).map_or(&self.source, |(i, _)| &i.name),
+            Some(function) => function.name.as_str(),
+            None => self.imported_funcs().nth(func.index()).map_or("", |(import, _)| &import.name),
         };
-        if name.is_empty() { format!("f{}", func.0) } else { name.clone() }
+        if name.is_empty() { format!("f{}", func.0) } else { name.to_owned() }
     }
 }
 

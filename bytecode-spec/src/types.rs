@@ -180,4 +180,6 @@ index! {
     DataIndex(u32) "@d";
     /// An element segment of the module.
     ElemIndex(u32) "@e";
+    /// A source of the module.
+    SourceIndex(u32) "";
 }

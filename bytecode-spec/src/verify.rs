@@ -13,7 +13,7 @@ use ahash::AHashSet;
 
 use self::function::{FunctionVerifier, Scratch};
 use crate::limits;
-use crate::module::{ConstExpr, ExportKind, ImportKind, IndexSpaces, Module, VerifiedModule};
+use crate::module::{ConstExpr, ExportKind, ImportKind, IndexSpaces, Module, SourceLine, VerifiedModule};
 use crate::types::{
     DataIndex, ElemIndex, FuncIndex, FuncType, GlobalIndex, Limits, MemoryIndex, Pc, TableIndex, TypeIndex,
     ValType, is_subtype,
@@ -38,7 +38,7 @@ pub enum Place {
         /// The instruction.
         pc: Pc,
         /// Its source line, if known.
-        line: Option<u32>,
+        line: Option<SourceLine>,
         /// The operand, by its name in the shape, if it is one.
         operand: Option<&'static str>,
     },
@@ -76,7 +76,7 @@ impl fmt::Display for VerifyError {
             Place::Func(i) => write!(f, "function {i}: ")?,
             Place::Instruction { func, pc, line, .. } => {
                 write!(f, "function {func}, pc {pc}")?;
-                line.map_or(Ok(()), |line| write!(f, " (line {line})"))?;
+                line.map_or(Ok(()), |line| write!(f, " ({line})"))?;
                 write!(f, ": ")?;
             }
             Place::Table(i) => write!(f, "table {i}: ")?,
@@ -122,7 +122,7 @@ impl std::error::Error for VerifyErrors {}
 /// dropped.
 ///
 /// ```
-/// use bytecode_spec::{Function, FuncType, Module, TypeDef, TypeIndex, verify};
+/// use bytecode_spec::{Function, FuncType, LineTable, Module, RegisterNames, TypeDef, TypeIndex, verify};
 ///
 /// let mut module = Module::default();
 /// module.types.push(TypeDef { name: String::new(), ty: FuncType::default() });
@@ -130,9 +130,9 @@ impl std::error::Error for VerifyErrors {}
 ///     name: "f".into(),
 ///     ty: TypeIndex(0),
 ///     registers: vec![],
-///     register_names: vec![],
+///     register_names: RegisterNames::new(),
 ///     code: vec![],
-///     lines: vec![],
+///     lines: LineTable::new(),
 /// });
 /// let errors = verify(module).unwrap_err();
 /// assert_eq!(errors.to_string(), "function @f0: has no instructions; end it with ret, jump or trap");
@@ -160,21 +160,9 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
         return Err(VerifyErrors(errors.0));
     }
     for function in &mut module.functions {
-        drop_idle_names(&mut function.register_names);
+        function.register_names.make_canonical();
     }
     Ok(VerifiedModule::new(module, spaces))
-}
-
-fn drop_idle_names(names: &mut Vec<String>) {
-    for (i, name) in names.iter_mut().enumerate() {
-        let number = name.strip_prefix('r').filter(|number| number.starts_with(|c: char| c.is_ascii_digit()));
-        if number.is_some_and(|number| number == i.to_string()) {
-            name.clear();
-        }
-    }
-    if names.iter().all(String::is_empty) {
-        names.clear();
-    }
 }
 
 struct Errors(Vec<VerifyError>);
@@ -198,6 +186,7 @@ fn verify_declarations(module: &Module, errors: &mut Errors) -> IndexSpaces {
             errors.add(Place::Module, format!("{count} {what}, at most {limit} are possible"));
         }
     };
+    at_most("sources", module.sources.len(), limits::MAX_ITEMS, errors);
     at_most("types", module.types.len(), limits::MAX_ITEMS, errors);
     at_most("imports", module.imports.len(), limits::MAX_ITEMS, errors);
     at_most("functions", module.functions.len(), limits::MAX_ITEMS, errors);
@@ -206,6 +195,13 @@ fn verify_declarations(module: &Module, errors: &mut Errors) -> IndexSpaces {
     at_most("data segments", module.data.len(), limits::MAX_ITEMS, errors);
     at_most("element segments", module.elements.len(), limits::MAX_ITEMS, errors);
 
+    let mut sources = AHashSet::new();
+    for (i, source) in module.sources.iter().enumerate() {
+        check_name(source, Place::Module, errors);
+        if !sources.insert(source.as_str()) {
+            errors.add(Place::Module, format!("source {i} has the name of another; their names are unique"));
+        }
+    }
     for (i, def) in module.types.iter().enumerate() {
         let place = Place::Type(TypeIndex(i as u32));
         check_name(&def.name, place, errors);

@@ -3,13 +3,14 @@
 use bytecode_spec::limits;
 use bytecode_spec::{
     Arg, BuildError, ConstExpr, DataSegment, ExportKind, FuncIndex, FuncType, Function, FunctionBuilder,
-    Global, GlobalIndex, GlobalType, Import, ImportKind, Limits, Memory, MemoryType, Module, Op, Reg, Table,
-    TableType, TypeDef, TypeIndex, ValType, encoding, verify,
+    Global, GlobalIndex, GlobalType, Import, ImportKind, Limits, LineEntry, LineTable, Memory, MemoryType,
+    Module, Op, Pc, Reg, RegisterNames, SourceIndex, Table, TableType, TypeDef, TypeIndex, ValType, encoding,
+    verify,
 };
 
 /// A module with one function `f` of type (i64) -> (i64), built by `body`.
 fn module_with(body: impl FnOnce(&mut FunctionBuilder)) -> Result<Module, BuildError> {
-    let mut module = Module::default();
+    let mut module = Module { sources: vec!["f.c".into()], ..Module::default() };
     let ty = module.intern_type(&FuncType::new([ValType::I64], [ValType::I64]));
     let mut f = FunctionBuilder::new(ty, &module.types[ty.index()].ty);
     f.name("f");
@@ -149,9 +150,24 @@ fn code_that_no_builder_makes() {
     assert!(after(|f| f.code.truncate(4)).contains("add.i64 does not end within the code"));
     assert!(after(|f| f.code.clear()).contains("has no instructions"));
     assert!(after(|f| f.registers.clear()).contains("the first registers must be the parameters"));
-    assert!(after(|f| f.lines[0].line = 0).contains("line table"));
-    assert!(after(|f| f.lines[0].pc.0 = 1).contains("line table"));
-    assert!(after(|f| f.register_names = vec!["a".into(), "b".into()]).contains("2 register names for 1"));
+    let lines = |entries: &[(u32, u32, u32)]| {
+        let entry = |&(pc, source, line)| LineEntry { pc: Pc(pc), source: SourceIndex(source), line };
+        after(|f| f.lines = entries.iter().map(entry).collect())
+    };
+    for wrong in [
+        &[(0, 0, 0)][..],
+        &[(1, 0, 7)],
+        &[(0, 0, 7), (0, 0, 8)],
+        &[(0, 0, 7), (3, 0, 7)],
+        &[(3, 0, 7), (0, 0, 8)],
+    ] {
+        assert!(lines(wrong).contains("out of order or place"), "{wrong:?}");
+    }
+    assert!(lines(&[(0, 1, 7)]).contains("line 7 of source 1; the module has 1 sources"));
+    assert!(lines(&[(0, 0, 7), (3, 1, 0)]).contains("line 0 of source 1"));
+    assert!(
+        after(|f| f.register_names = ["a", "b"].into_iter().collect()).contains("2 register names for 1")
+    );
 }
 
 #[test]
@@ -242,7 +258,7 @@ fn declarations() {
 }
 
 fn function_of(ty: TypeIndex) -> Function {
-    let (registers, register_names, code, lines) = (vec![], vec![], vec![0], vec![]);
+    let (registers, register_names, code, lines) = (vec![], RegisterNames::new(), vec![0], LineTable::new());
     Function { name: String::new(), ty, registers, register_names, code, lines }
 }
 

@@ -9,7 +9,7 @@ pub struct Configuration {
     pub name: &'static str,
     /// Whether fuel is counted.
     pub fuel: bool,
-    /// Whether a profile is recorded.
+    /// Whether a profile is recorded of all that runs; machine code records none.
     pub profile: bool,
     /// What makes the engine run that way.
     configure: fn(Config) -> Config,
@@ -45,8 +45,8 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "template",
         fuel: false,
-        profile: true,
-        configure: |config| config.tier(TierMode::Template).fuel(false).profile(true),
+        profile: false,
+        configure: |config| config.tier(TierMode::Template).fuel(false).profile(false),
     },
     Configuration {
         name: "template-fuel",
@@ -58,18 +58,18 @@ pub const ALL: &[Configuration] = &[
     Configuration {
         name: "osr",
         fuel: false,
-        profile: true,
+        profile: false,
         configure: |config| config.tier1_calls(0).tier1_back_edges(1).fuel(false).profile(true),
     },
     // From the second call on, so that interpreted functions and machine code call each other.
     Configuration {
         name: "mixed",
         fuel: true,
-        profile: true,
+        profile: false,
         configure: |config| config.tier1_calls(2).tier1_back_edges(4).fuel(true).profile(true),
     },
     // What an engine does unless it is told otherwise.
-    Configuration { name: "auto", fuel: false, profile: true, configure: |config| config },
+    Configuration { name: "auto", fuel: false, profile: false, configure: |config| config },
 ];
 
 impl Configuration {

@@ -86,7 +86,7 @@ const ENDINGS: &[(ShapeKind, usize)] = &[
 
 /// A random program.
 pub fn program(choices: &mut Choices<'_>) -> VerifiedModule {
-    let mut module = Module { source: "random".into(), ..Module::default() };
+    let mut module = Module { sources: vec!["random".into()], ..Module::default() };
     let plan = Plan::new(choices, &mut module);
     for (i, &ty) in plan.funcs[plan.imported..].iter().enumerate() {
         let name = format!("f{}", plan.imported + i);

@@ -2,7 +2,7 @@
 
 use bytecode_spec::isa::LANES_PER_WORD;
 use bytecode_spec::{
-    ConstExpr, FuncIndex, GlobalIndex, LineEntry, Module, Op, Pc, TableIndex, TypeIndex, ValType,
+    ConstExpr, FuncIndex, GlobalIndex, LineEntry, Module, Op, Pc, SourceIndex, TableIndex, TypeIndex, ValType,
 };
 
 use crate::choices::Choices;
@@ -88,8 +88,11 @@ pub fn declarations(choices: &mut Choices<'_>, module: &mut Module) {
         0 => change!(module.functions, |f| f.ty = TypeIndex(small)),
         1 => change!(module.functions, |f| change!(f.registers, |r| *r = ty)),
         2 => change!(module.functions, |f| f.registers.truncate(f.registers.len().saturating_sub(1))),
-        3 => change!(module.functions, |f| f.lines.push(LineEntry { pc: Pc(odd), line: small })),
-        4 => change!(module.functions, |f| f.register_names.push("x".into())),
+        3 => change!(module.functions, |f| {
+            let entry = LineEntry { pc: Pc(odd), source: SourceIndex(small / 8), line: small };
+            f.lines = f.lines.iter().chain([entry]).collect();
+        }),
+        4 => change!(module.functions, |f| f.register_names.push("x")),
         5 => change!(module.types, |t| t.ty.params.push(ty)),
         6 => change!(module.types, |t| t.ty.results.truncate(1)),
         7 => change!(module.globals, |g| g.ty.content = ty),

@@ -56,11 +56,15 @@ impl Rules<'_> {
             ended = op.info().effects.has(Effect::Ends);
             pc += length;
         }
-        let (mut before, mut last) = (-1, 0);
-        for entry in &self.function.lines {
+        let (mut before, mut last) = (-1, None);
+        for entry in self.function.lines.iter() {
             let pc = i64::from(entry.pc.0);
-            require(starts.contains(&pc) && pc > before && entry.line != last)?;
-            (before, last) = (pc, entry.line);
+            require(starts.contains(&pc) && pc > before && entry.at() != last)?;
+            match entry.at() {
+                Some(line) => require(line.source.index() < self.module.sources.len())?,
+                None => require(entry.source.0 == 0)?,
+            }
+            (before, last) = (pc, entry.at());
         }
         require(ended && targets.is_subset(&starts))
     }

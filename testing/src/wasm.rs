@@ -3,10 +3,11 @@
 //!
 //! What is seen: how instantiation and each of a list of calls ended, and afterwards, every time, memories, globals,
 //! tables and what host functions were called with. Modules are [made](generate) so that they come to an end in any
-//! engine; the [engines] are behind one trait.
+//! engine; the [engines] are behind one trait; wasmi gets modules in a [plain] form.
 
 mod engines;
 mod generate;
+mod plain;
 
 use std::path::PathBuf;
 
@@ -67,11 +68,15 @@ struct Trace {
 /// When the module is refused, does not survive both forms, or behaves in some configuration otherwise than in wasmi.
 /// The message tells in which file the module is.
 pub fn check(bytes: &[u8]) -> Compared {
+    make(bytes).map_or(Compared::Nothing, |(wasm, seed)| check_module(&wasm, seed))
+}
+
+/// The module that bytes make, if they do, and the seed for [`check_module`].
+pub fn make(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
     let (decisions, bytes) = bytes.split_at(DECISIONS.min(bytes.len()));
     let choices = &mut Choices::from_bytes(decisions);
     let config = generate::config(choices);
-    let Some(wasm) = generate::module(config, bytes) else { return Compared::Nothing };
-    check_module(&wasm, choices.bits())
+    Some((generate::module(config, bytes)?, choices.bits()))
 }
 
 /// Compares a module of which every loop and every function pays with the [exported global](generate::FUEL) that bounds
@@ -168,8 +173,9 @@ fn compare(
     wanted: &[Seen],
     seen: &[Seen],
 ) {
-    let Some((at, difference)) =
-        (0..).zip(wanted.iter().zip(seen)).find_map(|(i, (wanted, seen))| Some((i, difference(wanted, seen)?)))
+    let Some((at, difference)) = (0..)
+        .zip(wanted.iter().zip(seen))
+        .find_map(|(i, (wanted, seen))| Some((i, difference(wanted, seen)?)))
     else {
         return;
     };
@@ -222,40 +228,4 @@ fn keep(wasm: &[u8]) -> PathBuf {
     // The message is worth more than the reason why there is no file.
     let _: std::io::Result<()> = std::fs::write(&path, wasm);
     path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    #[test]
-    fn stats() {
-        let start = std::time::Instant::now();
-        let (mut none, mut sizes, mut ends) = (0, 0, std::collections::BTreeMap::new());
-        let mut tstate = std::time::Duration::ZERO;
-        for seed in 0..400 {
-            let choices = &mut Choices::seeded(seed);
-            let most = *choices.pick(&[500, 3_000, 12_000, 40_000]);
-            let len = 100 + choices.below(most);
-            let bytes: Vec<u8> = (0..len).map(|_| choices.bits() as u8).collect();
-            let (decisions, bytes) = bytes.split_at(DECISIONS.min(bytes.len()));
-            let choices = &mut Choices::from_bytes(decisions);
-            let config = generate::config(choices);
-            let Some(wasm) = generate::module(config, bytes) else { none += 1; continue };
-            sizes += wasm.len(); keep(&wasm); eprintln!("{}", keep(&wasm).display());
-            let t = std::time::Instant::now();
-            let mut wasmi = InWasmi::new(&wasm);
-            let names: Vec<(String, wasmi::ExternType)> = wasmi.module_exports();
-            let types: Vec<_> = names.iter().filter_map(|(_, ty)| if let wasmi::ExternType::Func(ty) = ty { Some(engines::func_type(ty)) } else { None }).collect();
-            let choices = &mut Choices::seeded(seed);
-            let calls: Vec<_> = (0..types.len()).cycle().take((types.len() * 3).min(24)).map(|func| Call { func, args: types[func].params.iter().map(|&ty| argument(choices, ty, types.len())).collect() }).collect();
-            wasmi.set_exports(names.into_iter().map(|(n, _)| n).collect());
-            let trace = trace(&mut wasmi, &calls, None);
-            tstate += t.elapsed();
-            if !trace.complete { *ends.entry("incomplete".to_owned()).or_insert(0) += 1; }
-            for seen in trace.seen {
-                *ends.entry(match seen.ended { Ok(r) => if r.is_empty() { "returned nothing".to_owned() } else { "returned".to_owned() }, Err(c) => c.name().to_owned() }).or_insert(0) += 1;
-            }
-        }
-        panic!("{none} none, {sizes} bytes, {ends:?}, {:?} wasmi {tstate:?}", start.elapsed());
-    }
 }

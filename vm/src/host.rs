@@ -109,7 +109,7 @@ impl<R: Values, E: Into<HostError>> HostResult for Result<R, E> {
     }
 }
 
-/// A closure that can be a host function: up to eight parameters, each a [`Value`], perhaps after a [`Caller`].
+/// A closure that can be a host function: up to ten parameters, each a [`Value`], perhaps after a [`Caller`].
 /// `Params` only tells the forms apart. Not to be implemented elsewhere.
 pub trait IntoHostFunc<T, Params>: Send + Sync + 'static {
     #[doc(hidden)]
@@ -186,6 +186,8 @@ closures! {
     (A, B, C, D, E, G);
     (A, B, C, D, E, G, H);
     (A, B, C, D, E, G, H, I);
+    (A, B, C, D, E, G, H, I, J);
+    (A, B, C, D, E, G, H, I, J, K);
 }
 
 /// A host function of a type known only at run time.

@@ -41,7 +41,8 @@ mod os;
 mod stable;
 
 pub use bytecode_spec::{
-    ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, TableType, TrapCause, ValType,
+    ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, SourceIndex, SourceLine, TableType,
+    TrapCause, ValType,
 };
 pub use config::{Config, TierMode};
 pub use engine::Engine;

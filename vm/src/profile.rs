@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytecode_spec::isa::LANES_PER_WORD;
-use bytecode_spec::{Effect, FuncIndex, Kind, Pc, liveness};
+use bytecode_spec::{Effect, FuncIndex, Kind, LineEntry, Pc, SourceLine, liveness};
 
 use crate::code::{CodeSlot, LoadedModule, Version, each_instruction};
 
@@ -57,8 +57,8 @@ pub struct FunctionProfile {
 pub struct LoopProfile {
     /// The loop's head, where its back edges go.
     pub head: Pc,
-    /// Source line of the head, if known.
-    pub line: Option<u32>,
+    /// Source line of the head, if known. `Module::verified` has the names of sources.
+    pub line: Option<SourceLine>,
     /// How often any of its back edges was taken.
     pub back_edges: u64,
 }
@@ -70,7 +70,7 @@ pub struct BranchProfile {
     /// The branch.
     pub pc: Pc,
     /// Its source line, if known.
-    pub line: Option<u32>,
+    pub line: Option<SourceLine>,
     /// Where it goes when taken.
     pub target: Pc,
     /// How often it was taken.
@@ -86,7 +86,7 @@ pub struct IndirectCallProfile {
     /// The call.
     pub pc: Pc,
     /// Its source line, if known.
-    pub line: Option<u32>,
+    pub line: Option<SourceLine>,
     /// Up to four functions, and how often each was called. `None` for a function of the host or of another module.
     pub targets: Vec<(Option<FuncIndex>, u32)>,
     /// How often others were called: the call is megamorphic if that is not 0.
@@ -117,10 +117,11 @@ impl FunctionProfile {
             branches: Vec::new(),
             indirect_calls: Vec::new(),
         };
+        let lines = Lines(function.lines.iter().collect());
         let (mut tables, mut calls) = (version.table_counts.iter(), version.targets.iter());
         each_instruction(code, |at, op, _| {
             let pc = Pc(at as u32);
-            let line = function.line(pc);
+            let line = lines.at(pc);
             let kind = |kind| op.info().operands.iter().find(move |o| o.kind == kind);
             let Some(feedback) = kind(Kind::Feedback) else { return };
             if op.info().effects.has(Effect::Calls) {
@@ -144,7 +145,7 @@ impl FunctionProfile {
                     version.counts(at + usize::from(feedback.lane) / LANES_PER_WORD)
                 };
                 if displacement <= 0 {
-                    let (line, back_edges) = (function.line(target), taken.into());
+                    let (line, back_edges) = (lines.at(target), taken.into());
                     profile.loops.push(LoopProfile { head: target, line, back_edges });
                 }
                 if !ends || is_table {
@@ -162,6 +163,16 @@ impl FunctionProfile {
             same
         });
         profile
+    }
+}
+
+/// A line table to be searched often.
+struct Lines(Vec<LineEntry>);
+
+impl Lines {
+    fn at(&self, pc: Pc) -> Option<SourceLine> {
+        let next = self.0.partition_point(|entry| entry.pc <= pc);
+        self.0[..next].last()?.at()
     }
 }
 

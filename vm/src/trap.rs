@@ -80,9 +80,9 @@ pub struct FrameInfo {
     pub index: Option<u32>,
     /// The instruction; `None` for a host function.
     pub pc: Option<Pc>,
-    /// Name of the source; empty if there is none.
+    /// Name of the source that the line is of; empty if the line is not known, or the source has no name.
     pub source: String,
-    /// Line of the source, if known.
+    /// Line of the source, from 1, if known.
     pub line: Option<u32>,
     /// The tier it ran in; `None` for a host function.
     pub tier: Option<Tier>,
@@ -168,12 +168,13 @@ impl FrameInfo {
             Activation::Code(version, place) => {
                 let pc = place.pc(version);
                 let module = &version.loaded().module;
+                let line = version.function().line(pc);
                 FrameInfo {
                     function: module.func_name(version.func),
                     index: Some(version.func.0),
                     pc: Some(pc),
-                    source: module.source.clone(),
-                    line: version.function().line(pc),
+                    source: line.map_or_else(String::new, |at| module.sources[at.source.index()].clone()),
+                    line: line.map(|at| at.line),
                     tier: Some(match place {
                         Place::At(_) | Place::Behind(_) => Tier::Portable,
                         Place::Pc(_) => Tier::Template,

@@ -217,7 +217,7 @@ impl<V: Value> Values for V {
 }
 
 /// The most values that a [`Values`] type has.
-pub(crate) const MAX_VALUES: usize = 8;
+pub(crate) const MAX_VALUES: usize = 10;
 
 macro_rules! tuples {
     ($(($($name:ident $index:tt),*) $count:literal;)*) => { $(
@@ -257,4 +257,6 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5) 6;
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6) 7;
     (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7) 8;
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8) 9;
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9) 10;
 }

@@ -6,7 +6,7 @@
 //! Supported is WebAssembly 2.0 without SIMD, and tail calls; see `README.md` beside this crate. Everything else is refused
 //! by name.
 //!
-//! Read in this order: [`module`] (sections), [`names`], [`function`] (from the operand stack to registers).
+//! Read in this order: [`module`] (sections), [`names`], [`lines`] (from DWARF), [`function`] (from the operand stack to registers).
 //!
 //! ```
 //! let bytes = wat::parse_str(r#"
@@ -22,6 +22,7 @@
 mod error;
 mod module;
 mod names;
+mod lines;
 mod types;
 mod function;
 
@@ -36,7 +37,8 @@ pub const MAGIC: [u8; 4] = *b"\0asm";
 const FEATURES: WasmFeatures =
     WasmFeatures::WASM2.difference(WasmFeatures::SIMD).union(WasmFeatures::TAIL_CALL);
 
-/// Translates a module: validates it, and gives the same program in register form, with the names of its name section.
+/// Translates a module: validates it, and gives the same program in register form, with the names of its name section
+/// and the lines of its debug information.
 /// Takes time and memory linear in the size of the module.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use wasmparser::{
 
 use crate::error::TranslateError;
 use crate::function::{Declarations, FunctionTranslator};
+use crate::lines::Lines;
 use crate::types::{func_type, global_type, memory_type, table_type, val_type};
 use crate::{FEATURES, MAGIC, names};
 
@@ -34,12 +35,16 @@ pub(crate) fn translate(bytes: &[u8]) -> Result<Module, TranslateError> {
         names: None,
         budget: BASE_BUDGET + BUDGET_PER_BYTE * bytes.len(),
     };
+    let mut lines = None;
+    if let Some((found, sources)) = Lines::of(bytes) {
+        (lines, translator.module.sources) = (Some(found), sources);
+    }
     let mut payloads = parser.parse_all(bytes);
     while let Some(payload) = payloads.next() {
         let payload = payload?;
         if let Payload::CodeSectionStart { count, .. } = payload {
             translator.validator.payload(&payload)?;
-            translator.functions(count, &mut payloads)?;
+            translator.functions(count, &mut payloads, lines.take())?;
         } else {
             translator.section(payload)?;
         }
@@ -66,8 +71,9 @@ impl<'a> Translator<'a> {
         &mut self,
         count: u32,
         payloads: &mut impl Iterator<Item = wasmparser::Result<Payload<'a>>>,
+        lines: Option<Lines>,
     ) -> Result<(), TranslateError> {
-        let mut translator = FunctionTranslator::new(&self.declared, &self.module.types);
+        let mut translator = FunctionTranslator::new(&self.declared, &self.module.types, lines);
         let mut allocations = FuncValidatorAllocations::default();
         for _ in 0..count {
             let body = match payloads.next() {

@@ -5,8 +5,8 @@ use bytecode_spec::limits::MAX_NAME_BYTES;
 use bytecode_spec::{Import, ImportKind, Module};
 use wasmparser::{BinaryReader, IndirectNameMap, Name, NameMap, NameSectionReader, Naming};
 
-/// Words that a name takes even when it is empty.
-const WORDS_PER_NAME: usize = size_of::<String>() / size_of::<u64>();
+/// Names of registers that take a word even when they are empty.
+const NAMES_PER_WORD: usize = size_of::<u64>() / size_of::<u32>();
 
 /// Gives a module the names of its name section; names of locals may take as many words of memory as `budget` says.
 pub(crate) fn apply(module: &mut Module, section: BinaryReader<'_>, mut budget: usize) {
@@ -71,22 +71,25 @@ fn usable(names: NameMap<'_>) -> impl Iterator<Item = Naming<'_>> {
 
 fn name_locals(module: &mut Module, functions: IndirectNameMap<'_>, budget: &mut usize) {
     let imported = module.imported_funcs().count();
+    let mut found_names = Vec::new();
     for function in functions.into_iter().map_while(Result::ok) {
         let index = (function.index as usize).checked_sub(imported);
         let Some(found) = index.and_then(|index| module.functions.get_mut(index)) else { continue };
         let registers = found.registers.len();
-        // All registers have names, or none; most are empty.
-        let Some(rest) = budget.checked_sub(registers * WORDS_PER_NAME) else { return };
-        *budget = rest;
+        found_names.clear();
         for naming in usable(function.names) {
-            // Locals are the first registers. A name is kept where there is one, so that a short list stays short.
+            // Locals are the first registers.
             let local = naming.index as usize;
             if local < registers {
-                if found.register_names.is_empty() {
-                    found.register_names.resize(registers, String::new());
+                if found_names.len() <= local {
+                    found_names.resize(local + 1, "");
                 }
-                naming.name.clone_into(&mut found.register_names[local]);
+                found_names[local] = naming.name;
             }
         }
+        // Registers before a named one have names, too; most may be empty.
+        let Some(rest) = budget.checked_sub(found_names.len().div_ceil(NAMES_PER_WORD)) else { return };
+        *budget = rest;
+        found.register_names = found_names.iter().copied().collect();
     }
 }

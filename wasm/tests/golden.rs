@@ -1,4 +1,5 @@
-//! What modules are translated to: each `golden/NAME.wat` gives the text in `golden/NAME.sasm`. `BLESS=1` writes it anew.
+//! What modules are translated to: each `golden/NAME.wat` (or `.wasm`) gives the text in `golden/NAME.sasm`. `BLESS=1` writes
+//! it anew.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ fn modules_are_translated_as_before() {
     let mut count = 0;
     for entry in fs::read_dir(&folder).expect("readable") {
         let path = entry.expect("readable").path();
-        if path.extension().is_none_or(|extension| extension != "wat") {
+        if path.extension().is_none_or(|extension| extension != "wat" && extension != "wasm") {
             continue;
         }
         let bytes = wat::parse_file(&path).unwrap_or_else(|error| panic!("{error}"));

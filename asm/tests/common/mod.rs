@@ -3,8 +3,8 @@
 use bytecode_spec::{
     Arg, ConstExpr, DataIndex, DataSegment, Effect, ElemIndex, ElementSegment, FuncIndex, FuncType,
     FunctionBuilder, Global, GlobalIndex, GlobalType, ImportKind, Kind, Label, Limits, Memory, MemoryType,
-    Module, Op, OperandInfo, Reg, Table, TableIndex, TableType, TrapCause, TypeIndex, TypeRule, ValType,
-    VerifiedModule, verify,
+    Module, Op, OperandInfo, Reg, SourceIndex, Table, TableIndex, TableType, TrapCause, TypeIndex, TypeRule,
+    ValType, VerifiedModule, verify,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -30,7 +30,8 @@ impl Program {
     pub(crate) fn new(seed: u64) -> Program {
         let mut rng = StdRng::seed_from_u64(seed);
         let signature = FuncType::new([ValType::I64, ValType::F32], [ValType::I32, ValType::F64]);
-        let mut module = Module::default();
+        let sources = ["a.c", "b.c", "a.h"].map(str::to_owned).to_vec();
+        let mut module = Module { sources, ..Module::default() };
         module.intern_type(&FuncType::new([], []));
         let ty = module.intern_type(&signature);
         let limits = Limits { min: 1, max: None };
@@ -76,7 +77,8 @@ impl Program {
             self.function.bind(label);
             self.labels.push(label);
         }
-        self.function.line(self.rng.random_range(0..4));
+        let source = SourceIndex(self.rng.random_range(0..3));
+        self.function.line_of(source, self.rng.random_range(0..4));
         let info = op.info();
         let of_type = [TypeRule::T, TypeRule::R].map(|rule| {
             let refs = info.operands.iter().any(|o| matches!(o.kind, Kind::Table | Kind::Elem));

@@ -1,13 +1,18 @@
-//! The kernels as WebAssembly in wasmi and as bytecode in Strata's portable interpreter, taking turns in one process:
-//! `cargo run --release -- [--quick] [KERNEL]…`, in this folder.
+//! Strata beside wasmi, taking turns in one process: the kernels, and loading a large WebAssembly module.
+//! `cargo run --release -- [--quick] [KERNEL]…`, in this folder. With names of kernels, only these are run.
 
-use std::path::Path;
+mod large;
+
+use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use strata::Config;
+use strata::{Config, Engine, Module};
 use strata_benches::kernels::{Kernel, Loaded, Size};
 use strata_benches::measure::{Table, geometric_mean, load, shortest, time};
+
+/// Bytes of the module that loading is measured on, about.
+const LARGE: usize = 1_200_000;
 
 fn main() -> ExitCode {
     let mut rounds = 9;
@@ -24,18 +29,23 @@ fn main() -> ExitCode {
         }
     }
     println!("{}\n", load());
-    println!("{}", kernels(rounds, &names));
+    println!("{}", kernels("strata's kernels, ms", rounds, &names, Kernel::load));
+    println!("{}", kernels("wasm kernels, ms", rounds, &names, Kernel::load_wasm));
+    if names.is_empty() {
+        println!("{}", loading(rounds));
+    }
     println!("{}", load());
     ExitCode::SUCCESS
 }
 
-fn kernels(rounds: usize, names: &[String]) -> Table {
-    let mut table = Table::new(["ms", "wasmi", "strata", "ratio", "profiled", "ratio"]);
+/// The kernels as WebAssembly in wasmi, and in Strata's portable interpreter as it loads them.
+fn kernels(heading: &str, rounds: usize, names: &[String], load: fn(&Kernel, Config) -> Loaded) -> Table {
+    let mut table = Table::new([heading, "wasmi", "strata", "ratio", "profiled", "ratio"]);
     let mut ratios: [Vec<f64>; 2] = Default::default();
     for kernel in Kernel::all().filter(|k| names.is_empty() || names.iter().any(|name| name == k.name)) {
-        let wasmi = Wasmi::load(kernel.name);
-        let plain = kernel.load(Config::new().profile(false));
-        let profiled = kernel.load(Config::new());
+        let wasmi = Wasmi::load(&kernel);
+        let plain = load(&kernel, Config::new().profile(false));
+        let profiled = load(&kernel, Config::new());
         let size = kernel.mid;
         let run = |loaded: &Loaded| {
             let mut ready = loaded.instantiate();
@@ -68,12 +78,10 @@ struct Wasmi {
 }
 
 impl Wasmi {
-    /// Loads the kernel of that name, built by clang from the C source beside the text.
-    fn load(name: &str) -> Wasmi {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm").join(name).with_extension("wasm");
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    /// Loads the kernel as WebAssembly.
+    fn load(kernel: &Kernel) -> Wasmi {
         let engine = wasmi::Engine::default();
-        let module = wasmi::Module::new(&engine, &bytes).expect("the file is a module");
+        let module = wasmi::Module::new(&engine, kernel.wasm).expect("the kernel is a module");
         Wasmi { engine, module }
     }
 
@@ -85,4 +93,41 @@ impl Wasmi {
         let run = instance.get_typed_func::<i64, i64>(&store, "run").expect("it exports `run`");
         time(|| assert_eq!(run.call(&mut store, size.n).expect("it does not trap"), size.result))
     }
+}
+
+/// From the bytes of a large WebAssembly module to what can be instantiated.
+fn loading(rounds: usize) -> Table {
+    let wasm = large::module(LARGE);
+    let wasm = black_box(&wasm[..]);
+    let mut eager = wasmi::Config::default();
+    eager.compilation_mode(wasmi::CompilationMode::Eager);
+    let times = shortest(
+        rounds,
+        [
+            &mut || {
+                // An engine keeps all code that was ever translated for it.
+                let engine = wasmi::Engine::new(&eager);
+                time(|| wasmi::Module::new(&engine, wasm).expect("the bytes are a module"))
+            },
+            &mut || {
+                let engine = Engine::default();
+                time(|| Module::new(&engine, wasm).expect("the bytes are a module"))
+            },
+            &mut || time(|| strata_wasm::translate(wasm).expect("the bytes are a module")),
+            &mut || time(|| wasmparser::validate(wasm).expect("the bytes are a module")),
+        ],
+    );
+    let megabytes = wasm.len() as f64 / 1e6;
+    let heading = format!("loading {megabytes:.2} MB of wasm");
+    let mut table = Table::new([heading.as_str(), "ms", "MB/s", "ratio"]);
+    let rows = ["wasmi, eagerly", "strata", "of that, translation", "validation alone (wasmparser)"];
+    for (name, taken) in rows.into_iter().zip(times) {
+        table.row([
+            name.to_owned(),
+            format!("{:.1}", taken.as_secs_f64() * 1e3),
+            format!("{:.1}", megabytes / taken.as_secs_f64()),
+            format!("{:.2}", taken.as_secs_f64() / times[0].as_secs_f64()),
+        ]);
+    }
+    table
 }

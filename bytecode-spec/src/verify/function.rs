@@ -3,9 +3,9 @@
 use super::{Errors, Place, check_name};
 use crate::isa::{Effect, Kind, List, Op, OpInfo, OperandInfo, TypeRule, Words};
 use crate::limits;
-use crate::module::{Function, IndexSpaces, Module};
+use crate::module::{Function, IndexSpaces, LineEntry, Module};
 use crate::trap::TrapCause;
-use crate::types::{FuncIndex, FuncType, Pc, Reg, TypeIndex, ValType, is_subtype};
+use crate::types::{FuncIndex, FuncType, Pc, Reg, SourceIndex, TypeIndex, ValType, is_subtype};
 
 /// Checks one function's registers, instructions and line table.
 pub(super) struct FunctionVerifier<'a> {
@@ -67,11 +67,13 @@ impl<'a> FunctionVerifier<'a> {
             let limit = limits::MAX_REGISTERS;
             return self.errors.add(place, format!("{registers} registers, at most {limit} are possible"));
         }
-        if names != 0 && names != registers {
+        if names > registers {
             self.errors.add(place, format!("{names} register names for {registers} registers"));
         }
-        for name in &self.function.register_names {
-            check_name(name, place, self.errors);
+        if self.function.register_names.bytes() > limits::MAX_NAME_BYTES {
+            for name in self.function.register_names.iter() {
+                check_name(name, place, self.errors);
+            }
         }
         let code = self.function.code.as_slice();
         if code.len() > limits::MAX_CODE_WORDS {
@@ -112,17 +114,28 @@ impl<'a> FunctionVerifier<'a> {
     }
 
     fn lines(&mut self) {
-        let mut last: Option<(Pc, u32)> = None;
-        for entry in &self.function.lines {
-            let ordered = match last {
-                Some((pc, line)) => pc < entry.pc && line != entry.line,
-                None => entry.line != 0,
-            };
-            if !ordered || !self.is_start(entry.pc.0.into()) {
-                let message = format!("the line table's entry for pc {} is out of order or place", entry.pc);
+        let sources = self.module.sources.len();
+        // What holds before the first entry: no line.
+        let mut last = (SourceIndex(0), 0);
+        let mut free = 0;
+        let mut entries = self.function.lines.iter();
+        for LineEntry { pc, source, line } in entries.by_ref() {
+            if pc.index() < free || (source, line) == last || !self.is_start(pc.0.into()) {
+                let message = format!("the line table's entry for pc {pc} is out of order or place");
                 return self.errors.add(Place::Func(self.index), message);
             }
-            last = Some((entry.pc, entry.line));
+            if if line == 0 { source != SourceIndex(0) } else { source.index() >= sources } {
+                let message = format!(
+                    "the line table's entry for pc {pc} has line {line} of source {source}; the module has \
+                     {sources} sources"
+                );
+                return self.errors.add(Place::Func(self.index), message);
+            }
+            last = (source, line);
+            free = pc.index() + 1;
+        }
+        if !entries.is_at_end() {
+            self.errors.add(Place::Func(self.index), "the line table is malformed");
         }
     }
 
@@ -416,9 +429,9 @@ impl<'a> FunctionVerifier<'a> {
     }
 
     fn reg_name(&self, reg: Reg) -> String {
-        match self.function.register_names.get(reg.index()) {
-            Some(name) if !name.is_empty() => format!("%{name}"),
-            _ => reg.to_string(),
+        match self.function.register_names.of(reg) {
+            "" => reg.to_string(),
+            name => format!("%{name}"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What directives expect of a profile.
 
-use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module};
+use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module, SourceLine};
 
 use super::case::Case;
 
@@ -13,11 +13,11 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
     };
     let branches = |line: u32| -> Vec<(&FunctionProfile, &BranchProfile)> {
         let all = profile.functions.iter().flat_map(|f| f.branches.iter().map(move |branch| (f, branch)));
-        all.filter(|(_, branch)| branch.line == Some(line)).collect()
+        all.filter(|(_, branch)| is_in(branch.line, line)).collect()
     };
     let calls = |line: u32| -> Result<&IndirectCallProfile, String> {
         let mut all = profile.functions.iter().flat_map(|f| &f.indirect_calls);
-        all.find(|call| call.line == Some(line)).ok_or_else(|| format!("no indirect call ran in line {line}"))
+        all.find(|call| is_in(call.line, line)).ok_or_else(|| format!("no indirect call ran in line {line}"))
     };
     let counted = |counts: Vec<u64>, line: u32| {
         if counts.is_empty() {
@@ -29,7 +29,7 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
         ("calls", [name]) => Ok(function(name).map_or(0, |f| f.calls.into())),
         ("back_edges", [place]) => {
             let line = case.line(place)?;
-            let loops = profile.functions.iter().flat_map(|f| &f.loops).filter(|l| l.line == Some(line));
+            let loops = profile.functions.iter().flat_map(|f| &f.loops).filter(|l| is_in(l.line, line));
             counted(loops.map(|l| l.back_edges).collect(), line)
         }
         ("taken", [place]) => {
@@ -44,7 +44,7 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
             let (line, target) = (case.line(place)?, case.line(target)?);
             let found = branches(line).into_iter().filter(|(function, branch)| {
                 let function = module.verified().function(function.func);
-                function.and_then(|function| function.line(branch.target)) == Some(target)
+                is_in(function.and_then(|function| function.line(branch.target)), target)
             });
             counted(found.map(|(_, b)| b.taken.into()).collect(), line)
         }
@@ -58,4 +58,9 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
         }
         _ => Err(format!("unknown expectation {of} of {}", args.join(", "))),
     }
+}
+
+/// Whether something is in a line of the case, which is its only source.
+fn is_in(found: Option<SourceLine>, line: u32) -> bool {
+    found.is_some_and(|found| found.line == line)
 }

@@ -8,6 +8,7 @@ use strata::{AsStore, Caller, Config, Error, Extern, ExternRef, Func, Instance, 
 
 use super::Ended;
 use super::generate::FUEL;
+use super::plain;
 use crate::configuration::Configuration;
 use crate::{edges, slots};
 
@@ -116,7 +117,8 @@ impl InStrata {
         let made = match import.kind {
             ImportKind::Func(ty) => {
                 let ty = self.module.verified().types[ty.index()].ty.clone();
-                let before = imports[..index].iter().filter(|i| matches!(i.kind, ImportKind::Func(_))).count();
+                let before =
+                    imports[..index].iter().filter(|i| matches!(i.kind, ImportKind::Func(_))).count();
                 let externs = self.externs.clone();
                 let call = move |mut caller: Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
                     caller.data_mut().note(before as u64);
@@ -255,13 +257,14 @@ impl InWasmi {
         // What Strata does not support either, and enough of all that is limited.
         config
             .wasm_extended_const(false)
-            .wasm_memory64(false)
             .wasm_multi_memory(false)
             .consume_fuel(true)
             .set_max_recursion_depth(STACK_BYTES / size_of::<u64>())
             .set_max_stack_height(STACK_BYTES);
         let engine = wasmi::Engine::new(&config);
-        let module = wasmi::Module::new(&engine, wasm).unwrap_or_else(|error| panic!("wasmi refuses: {error}"));
+        let wasm = plain::module(wasm).expect("valid modules can be read");
+        let module =
+            wasmi::Module::new(&engine, wasm).unwrap_or_else(|error| panic!("wasmi refuses: {error}"));
         let limits = wasmi::StoreLimitsBuilder::new()
             .memory_size(MAX_MEMORY_BYTES)
             .table_elements(MAX_TABLE_ELEMENTS)
@@ -280,11 +283,6 @@ impl InWasmi {
             fuel: None,
         }
     }
-
-    pub(super) fn module_exports(&self) -> Vec<(String, wasmi::ExternType)> {
-        self.module.exports().map(|e| (e.name().to_owned(), e.ty().clone())).collect()
-    }
-    pub(super) fn set_exports(&mut self, e: Vec<String>) { self.exports = e; }
 
     /// What Strata's module exports that wasmi's does not, or the other way round. Takes note of the order.
     pub(super) fn other_exports(&mut self, module: &VerifiedModule) -> Option<String> {
@@ -316,8 +314,7 @@ impl InWasmi {
         let store = &mut self.store;
         match import.ty() {
             wasmi::ExternType::Func(ty) => {
-                let before =
-                    functions.filter(|i| matches!(i.ty(), wasmi::ExternType::Func(_))).count();
+                let before = functions.filter(|i| matches!(i.ty(), wasmi::ExternType::Func(_))).count();
                 let externs = self.externs.clone();
                 let call = move |mut caller: wasmi::Caller<'_, (Host, wasmi::StoreLimits)>,
                                  args: &[wasmi::Val],
@@ -372,7 +369,7 @@ fn val_type(ty: wasmi::ValType) -> ValType {
     }
 }
 
-pub(super) fn func_type(ty: &wasmi::FuncType) -> bytecode_spec::FuncType {
+fn func_type(ty: &wasmi::FuncType) -> bytecode_spec::FuncType {
     let types = |types: &[wasmi::ValType]| types.iter().copied().map(val_type).collect::<Vec<_>>();
     bytecode_spec::FuncType::new(types(ty.params()), types(ty.results()))
 }
@@ -452,8 +449,7 @@ impl Machine for InWasmi {
             (0..self.module.imports().len()).map(|index| self.import(index)).collect();
         self.visible.clone_from(&imports);
         self.refuel();
-        let instance =
-            wasmi::Instance::new(&mut self.store, &self.module, &imports).map_err(wasmi_cause)?;
+        let instance = wasmi::Instance::new(&mut self.store, &self.module, &imports).map_err(wasmi_cause)?;
         for name in &self.exports {
             let export = instance.get_export(&self.store, name).expect("exports were compared");
             if let wasmi::Extern::Func(func) = export {

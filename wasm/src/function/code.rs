@@ -59,11 +59,13 @@ pub(super) struct Code {
     fixups: Vec<Fixup>,
     /// Where a label was last bound.
     bound: usize,
+    /// The least number of words since [`Code::changed_from`] was asked for.
+    least: usize,
 }
 
 impl Default for Code {
     fn default() -> Code {
-        Code { words: Vec::new(), recent: [NO_RECENT; REMEMBERED], fixups: Vec::new(), bound: 0 }
+        Code { words: Vec::new(), recent: [NO_RECENT; REMEMBERED], fixups: Vec::new(), bound: 0, least: 0 }
     }
 }
 
@@ -71,12 +73,18 @@ impl Code {
     pub(super) fn clear(&mut self) {
         self.words.clear();
         self.fixups.clear();
+        self.least = 0;
         self.enter();
     }
 
     /// The place of the next instruction.
     pub(super) fn here(&self) -> usize {
         self.words.len()
+    }
+
+    /// Where the instructions start that were added since this was last called.
+    pub(super) fn changed_from(&mut self) -> usize {
+        std::mem::replace(&mut self.least, self.words.len())
     }
 
     /// Appends an instruction that writes `dst`, and nothing else, into the register named in its lane 1.
@@ -128,6 +136,7 @@ impl Code {
     /// Takes the latest instruction back.
     pub(super) fn retract(&mut self) {
         self.words.truncate(self.recent[0].start as usize);
+        self.least = self.least.min(self.words.len());
         self.recent = [self.recent[1], self.recent[2], NO_RECENT];
     }
 

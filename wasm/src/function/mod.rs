@@ -14,7 +14,8 @@ mod control;
 
 use bytecode_spec::limits::MAX_REGISTERS;
 use bytecode_spec::{
-    DataIndex, ElemIndex, FuncIndex, Function, GlobalIndex, Reg, TableIndex, TypeDef, TypeIndex, ValType,
+    DataIndex, ElemIndex, FuncIndex, Function, GlobalIndex, LineEntry, Pc, Reg, RegisterNames, SourceIndex,
+    TableIndex, TypeDef, TypeIndex, ValType,
 };
 use wasmparser::{
     BlockType, FrameKind, FrameStack, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody,
@@ -26,6 +27,7 @@ use self::control::{Frame, Signature};
 use self::registers::Registers;
 use self::stack::Entry;
 use crate::error::TranslateError;
+use crate::lines::Lines;
 use crate::module::heap_type;
 use crate::types::val_type;
 
@@ -59,6 +61,9 @@ pub(crate) struct FunctionTranslator<'m> {
     /// Words that the function's code may have.
     budget: usize,
     code: Code,
+    /// Where operators come from, if that is known, and the line table of the function.
+    lines: Option<Lines>,
+    line_entries: Vec<LineEntry>,
     registers: Registers,
     stack: Vec<Entry>,
     /// How many operands on the stack need the value of each local.
@@ -89,12 +94,18 @@ pub(crate) struct FunctionTranslator<'m> {
 
 impl<'m> FunctionTranslator<'m> {
     /// A translator of the functions of a module that declares all this.
-    pub(crate) fn new(declared: &'m Declarations, types: &'m [TypeDef]) -> FunctionTranslator<'m> {
+    pub(crate) fn new(
+        declared: &'m Declarations,
+        types: &'m [TypeDef],
+        lines: Option<Lines>,
+    ) -> FunctionTranslator<'m> {
         FunctionTranslator {
             declared,
             types,
             budget: 0,
             code: Code::default(),
+            lines,
+            line_entries: Vec::new(),
             registers: Registers::default(),
             stack: Vec::new(),
             uses: Vec::new(),
@@ -141,6 +152,9 @@ impl<'m> FunctionTranslator<'m> {
             visitor.offset = reader.original_position();
             reader.visit_operator(&mut visitor)??;
             visitor.translator.check(visitor.offset)?;
+            if visitor.translator.lines.is_some() {
+                visitor.translator.note_line(visitor.offset);
+            }
         }
         reader.finish_expression(&visitor)?;
         *allocations = visitor.validator.into_allocations();
@@ -150,10 +164,29 @@ impl<'m> FunctionTranslator<'m> {
             name: String::new(),
             ty,
             registers: self.registers.types().to_vec(),
-            register_names: Vec::new(),
+            register_names: RegisterNames::new(),
             code: self.finish_code(),
-            lines: Vec::new(),
+            lines: self.line_entries.iter().copied().collect(),
         })
+    }
+
+    /// Gives the instructions that the operator at `offset` was translated to its line.
+    #[inline(never)]
+    fn note_line(&mut self, offset: u64) {
+        let Some(lines) = &mut self.lines else { return };
+        let from = self.code.changed_from();
+        // These were taken back.
+        while self.line_entries.last().is_some_and(|entry| entry.pc.index() >= from) {
+            self.line_entries.pop();
+        }
+        if from < self.code.here() {
+            let (source, line) = lines.at(offset);
+            let before =
+                self.line_entries.last().map_or((SourceIndex(0), 0), |last| (last.source, last.line));
+            if (source, line) != before {
+                self.line_entries.push(LineEntry { pc: Pc(from as u32), source, line });
+            }
+        }
     }
 
     /// The code, with constants that loops need in front of it. Branches say how far they go, not where.
@@ -162,6 +195,12 @@ impl<'m> FunctionTranslator<'m> {
         for (ty, bits, reg) in std::mem::take(&mut self.pool) {
             self.define_const(reg, ty, bits);
         }
+        // These have the line that the function starts with.
+        let constants = self.code.words.len() as u32;
+        self.line_entries
+            .iter_mut()
+            .filter(|entry| entry.pc != Pc(0))
+            .for_each(|entry| entry.pc.0 += constants);
         let code = [&self.code.words[..], &body[..]].concat();
         self.code.words = body;
         code
@@ -171,6 +210,7 @@ impl<'m> FunctionTranslator<'m> {
 impl FunctionTranslator<'_> {
     fn begin(&mut self, ty: TypeIndex) {
         self.code.clear();
+        self.line_entries.clear();
         self.registers.clear();
         self.stack.clear();
         self.saved = 0;
