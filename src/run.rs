@@ -104,7 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
     let started = Instant::now();
     let name = program::name_of(&options.file);
     let profile = options.profile || options.tier.profiles();
-    let engine = Engine::new(options.limits.apply(Config::new()).profile(profile));
+    let engine = Engine::new(options.limits.apply(Config::new()).profile(profile).tier(options.tier.mode()));
     let module = program::load(&engine, &options.file)?;
     let invoke = options.invoke.as_deref().unwrap_or_else(|| program::entry(&module));
     let (args, program_args) = arguments(options, &module, &name, invoke)?;

@@ -1,6 +1,7 @@
 //! The tiers that can be asked for, and those that this version has.
 
 use clap::ValueEnum;
+use strata::TierMode;
 
 use crate::failure::{Failure, REFUSED};
 
@@ -35,7 +36,9 @@ impl TierChoice {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
-            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
+            TierChoice::Template if cfg!(all(target_os = "linux", target_arch = "x86_64")) => None,
+            TierChoice::Template => Some("tier template is not there on this machine".to_owned()),
+            TierChoice::Interpreter | TierChoice::Optimizing => {
                 Some(format!("tier {} is not part of this version", self.name()))
             }
         }
@@ -44,10 +47,20 @@ impl TierChoice {
     /// Refuses the tier where it cannot be had.
     pub(crate) fn require(self) -> Result<(), Failure> {
         match self.missing() {
-            Some(missing) => {
-                Err(Failure::Message { status: REFUSED, text: format!("{missing}; take portable or auto") })
-            }
+            Some(missing) => Err(Failure::Message {
+                status: REFUSED,
+                text: format!("{missing}; take portable, template or auto"),
+            }),
             None => Ok(()),
+        }
+    }
+
+    /// The engine's mode.
+    pub(crate) fn mode(self) -> TierMode {
+        match self {
+            TierChoice::Portable => TierMode::Portable,
+            TierChoice::Template => TierMode::Template,
+            TierChoice::Interpreter | TierChoice::Optimizing | TierChoice::Auto => TierMode::Auto,
         }
     }
 

@@ -82,6 +82,7 @@ fn crates_that_must_not_know_others_do_not() {
         ("bytecode-spec", &[][..]),
         ("asm", &["bytecode-spec"]),
         ("wasm", &["bytecode-spec"]),
+        ("jit", &["bytecode-spec"]),
         ("wasi", &["strata"]),
         ("wast", &["bytecode-spec", "strata-wasm", "strata"]),
     ] {
@@ -106,7 +107,7 @@ fn crates_that_must_not_know_others_do_not() {
 
 #[test]
 fn versions_stand_in_the_workspace_alone() {
-    for package in ["bytecode-spec", "asm", "wasm", "vm", "wasi", "wast", "testing", "benches", "."] {
+    for package in ["bytecode-spec", "asm", "wasm", "jit", "vm", "wasi", "wast", "testing", "benches", "."] {
         let text = read(&root().join(package).join("Cargo.toml"));
         let text = text.split("[package]").nth(1).expect("a package");
         for section in text.split("\n[").filter(|section| {

@@ -119,7 +119,8 @@ impl Module {
         let (mut portable, mut template) = (0, 0);
         for version in functions.filter_map(|func| self.0.existing_version(func)) {
             // Whatever has machine code in this mode has run in nothing else.
-            let only_machine_code = self.engine().config().tier == TierMode::Template && version.native().is_some();
+            let only_machine_code =
+                self.engine().config().tier == TierMode::Template && version.native().is_some();
             portable += usize::from(!only_machine_code);
             template += usize::from(version.native().is_some());
         }

@@ -11,8 +11,8 @@ use bytecode_spec::limits::{MAX_PARAMS, PAGE_SIZE};
 use bytecode_spec::{FuncType, GlobalType, MemoryType, TableType, TrapCause};
 
 use crate::code::CodeSlot;
-use crate::context::{FuncRecord, InstanceContext, MemoryRecord, POLL_INTERRUPT, StoreContext, TableRecord};
 use crate::config::TierMode;
+use crate::context::{FuncRecord, InstanceContext, MemoryRecord, POLL_INTERRUPT, StoreContext, TableRecord};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::externs::Func;
@@ -246,7 +246,9 @@ impl StoreOpaque {
         if let Some(native) = engine.native() {
             context.helpers.set(native.helpers.as_ptr());
             if engine.config().tier == TierMode::Auto {
-                context.hot_mask.set(engine.config().tier1_back_edges.clamp(1, 1 << 31).next_power_of_two() - 1);
+                context
+                    .hot_mask
+                    .set(engine.config().tier1_back_edges.clamp(1, 1 << 31).next_power_of_two() - 1);
             }
         }
         let words = engine.config().max_stack_bytes.clamp(64 << 10, 1 << 30) / size_of::<u64>() + SPARE_WORDS;
@@ -334,7 +336,8 @@ impl StoreOpaque {
         if ty.limits.min > most {
             return Err(limit(most.into()));
         }
-        let record = MemoryRecord::new(ty.limits, most, self.engine.native().is_some()).ok_or_else(|| limit(0))?;
+        let record =
+            MemoryRecord::new(ty.limits, most, self.engine.native().is_some()).ok_or_else(|| limit(0))?;
         self.memories.push(Stable::new(record));
         Ok(self.memories.len() as u32 - 1)
     }

@@ -78,9 +78,15 @@ struct Driver {
 /// Code out of line.
 #[derive(Clone, Copy, Debug)]
 enum Exit {
-    Trap { pc: u32, cause: TrapCause },
+    Trap {
+        pc: u32,
+        cause: TrapCause,
+    },
     /// Something asked for attention; `resume` follows.
-    Poll { pc: u32, resume: Label },
+    Poll {
+        pc: u32,
+        resume: Label,
+    },
 }
 
 impl<M: Masm + Default> Compiler<M> {
@@ -112,7 +118,7 @@ impl<M: Masm + Default> Compiler<M> {
             {
                 o.charge(m, cost);
             }
-            let op = Op::from_code(code[pc].lane_op()).expect("verified");
+            let op = Op::from_code(code[pc] as u16).expect("verified");
             let ((), length) = visit(op, &code[pc..], &mut Translation { m, o });
             pc += length;
             if m.buffer().position() > MAX_CODE {
@@ -132,18 +138,6 @@ impl<M: Masm + Default> Compiler<M> {
     }
 }
 
-/// The opcode's lane of a first word.
-trait FirstWord {
-    fn lane_op(self) -> u16;
-}
-
-impl FirstWord for u64 {
-    #[inline(always)]
-    fn lane_op(self) -> u16 {
-        self as u16
-    }
-}
-
 fn slot<M: Masm>(reg: Reg) -> Addr {
     Addr::at(M::ROLES.frame, i32::from(reg.0) * 8)
 }
@@ -154,9 +148,12 @@ impl Driver {
         self.words.extend_from_slice(&function.code);
         self.pins.plan(function, roles);
         self.floats.clear();
-        self.floats.extend(function.registers.iter().map(|ty| {
-            matches!(ty, bytecode_spec::ValType::F32 | bytecode_spec::ValType::F64)
-        }));
+        self.floats.extend(
+            function
+                .registers
+                .iter()
+                .map(|ty| matches!(ty, bytecode_spec::ValType::F32 | bytecode_spec::ValType::F64)),
+        );
         self.frame_bytes = request.frame_words as i32 * 8;
         self.imported_funcs = request.module.spaces().imported_funcs;
         self.switches = request.switches;
@@ -522,7 +519,8 @@ impl<M: Masm> Operands<M> for Driver {
 
     fn branch_table(&mut self, m: &mut M, index: Lane) {
         let (operands, _) = isa::BranchTable::read(self.code());
-        let targets: Vec<i32> = (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
+        let targets: Vec<i32> =
+            (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
         if targets.iter().any(|&displacement| displacement <= 0) {
             self.poll(m, self.pc as u32);
         }
@@ -563,7 +561,9 @@ impl<M: Masm> Operands<M> for Driver {
     fn call(&mut self, m: &mut M) {
         let (operands, _) = isa::Call::read(self.code());
         let (frame, context) = (M::ROLES.frame, M::ROLES.context);
-        m.buffer().reserve(32 * (operands.args.len + operands.results.len + 2 * self.pins.pinned.len() as u32) as usize);
+        m.buffer().reserve(
+            32 * (operands.args.len + operands.results.len + 2 * self.pins.pinned.len() as u32) as usize,
+        );
         let callee = |offset: i32| Addr::at(frame, self.frame_bytes + offset);
         self.pass(m, operands.args, self.frame_bytes);
         m.store_slot(callee(abi::frame::CALLER), InReg(frame));

@@ -150,7 +150,10 @@ pub enum FromInt {
 
 /// How a value lies in linear memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named after sign and bits in memory, and bits in the register where it matters")]
+#[allow(
+    missing_docs,
+    reason = "named after sign and bits in memory, and bits in the register where it matters"
+)]
 pub enum Access {
     U8,
     S8W32,

@@ -1,8 +1,14 @@
-//! The template compiler.
+//! The template compiler: one pass over the bytecode, one template a shape, written once over a small macro assembler with one
+//! file a machine.
+//!
+//! Read in this order: [`masm`] (machine ideas), [`buffer`] (bytes and labels), [`operands`] (where operands come from),
+//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`x86_64`].
+
 pub mod masm;
 pub mod buffer;
 pub mod operands;
 mod templates;
-pub mod x86_64;
 mod pins;
 pub mod compile;
+#[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
+pub mod x86_64;

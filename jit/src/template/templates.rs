@@ -1,17 +1,17 @@
 //! One template a shape, for every driver and every machine. What has none here is done by a helper.
 
-use bytecode_spec::isa::{
-    Binary, BinaryImm, BinaryImmOp, BinaryOp, Branch, BranchImm, BranchImmOp, BranchOp, BranchUnary, BranchUnaryOp,
-    Const, GlobalGet, GlobalSet, Jump, Load, LoadIndexed, LoadIndexedOp, LoadOp, Move, RefFunc, RefIsNull, RefNull,
-    Select, Store, StoreIndexed, StoreIndexedOp, StoreOp, Unary, UnaryOp,
-};
 use bytecode_spec::TrapCause;
+use bytecode_spec::isa::{
+    Binary, BinaryImm, BinaryImmOp, BinaryOp, Branch, BranchImm, BranchImmOp, BranchOp, BranchUnary,
+    BranchUnaryOp, Const, GlobalGet, GlobalSet, Jump, Load, LoadIndexed, LoadIndexedOp, LoadOp, Move,
+    RefFunc, RefIsNull, RefNull, Select, Store, StoreIndexed, StoreIndexedOp, StoreOp, Unary, UnaryOp,
+};
 
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
-    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, FromInt, Gpr, Int, IntOp, IntUnary,
-    Masm, Test, Width,
+    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, FromInt, Gpr, Int, IntOp,
+    IntUnary, Masm, Test, Width,
 };
 use super::operands::{Lane, Operands};
 use crate::abi::{self, Helper};
@@ -339,7 +339,15 @@ fn int_binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, row: IntBinary, dst:
     }
 }
 
-fn divide<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: DivideOp, width: Width, dst: Lane, a: Lane, b: Int) {
+fn divide<M: Masm>(
+    m: &mut M,
+    o: &mut impl Operands<M>,
+    op: DivideOp,
+    width: Width,
+    dst: Lane,
+    a: Lane,
+    b: Int,
+) {
     let zero = Test { cond: Cond::Eq, width, a: b, b: Imm(0) };
     let known = match b {
         Imm(bits) if bits != 0 => Some(bits),

@@ -6,13 +6,13 @@
 use dynasmrt::{DynasmApi, dynasm};
 
 use super::buffer::{Buffer, Label};
-use crate::abi;
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
-    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, Fpr, FromInt, Gpr, Int, IntOp,
-    IntUnary, Masm, Roles, Test, Width,
+    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, Fpr, FromInt, Gpr, Int,
+    IntOp, IntUnary, Masm, Roles, Test, Width,
 };
+use crate::abi;
 
 /// A macro assembler for x86-64.
 #[derive(Debug, Default)]
@@ -433,7 +433,9 @@ impl Masm for X86_64 {
     fn store_slot(&mut self, at: Addr, from: Int) {
         match from {
             Reg(r) => to_memory!(self, at, mov, Rq(r.0)),
-            Imm(bits) if i32::try_from(bits as i64).is_ok() => to_memory!(self, at, mov QWORD, DWORD bits as i32),
+            Imm(bits) if i32::try_from(bits as i64).is_ok() => {
+                to_memory!(self, at, mov QWORD, DWORD bits as i32)
+            }
             Mem(_) | Imm(_) => {
                 self.mov(RAX, from);
                 to_memory!(self, at, mov, rax);
@@ -531,7 +533,9 @@ impl Masm for X86_64 {
                 let b = self.small(width, b);
                 self.multiply(width, dst, a, b);
             }
-            IntOp::Shl | IntOp::ShrS | IntOp::ShrU | IntOp::Rotl | IntOp::Rotr => self.shift(op, width, dst, a, b),
+            IntOp::Shl | IntOp::ShrS | IntOp::ShrU | IntOp::Rotl | IntOp::Rotr => {
+                self.shift(op, width, dst, a, b)
+            }
         }
     }
 

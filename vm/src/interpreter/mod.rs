@@ -232,7 +232,8 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                         if PROFILE {
                             let count = &*pc.cast::<u16>().add($feedback as usize).cast::<AtomicU32>();
                             bump(count);
-                            is_hot = target <= 0 && count.load(Ordering::Relaxed) & (*store).hot_mask.get() == 0;
+                            is_hot =
+                                target <= 0 && count.load(Ordering::Relaxed) & (*store).hot_mask.get() == 0;
                         }
                         pc = pc.offset(target as isize);
                         if PROFILE && is_hot {

@@ -8,7 +8,9 @@ use super::{at_call, has_code, interpret, run};
 use crate::code::CodeSlot;
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place};
-use crate::interpreter::{self, Code, Ended, Stop, Stopped, call_host, indirect_callee, tail_call_host, version_of};
+use crate::interpreter::{
+    self, Code, Ended, Stop, Stopped, call_host, indirect_callee, tail_call_host, version_of,
+};
 
 pub(super) fn table() -> [*const (); Helper::COUNT] {
     let mut table = [std::ptr::null(); Helper::COUNT];
@@ -23,7 +25,7 @@ pub(super) fn table() -> [*const (); Helper::COUNT] {
 /// Keeps why machine code is to stop, and says so.
 unsafe fn stop(frame: *mut u64, stopped: Stopped) -> u64 {
     // SAFETY: a frame of running code leads to its store.
-    unsafe { (*store_of(frame)).stopped.set(Some(stopped)) };
+    unsafe { store_of(frame).stopped.set(Some(stopped)) };
     Status::Stopped as u64
 }
 
@@ -148,7 +150,8 @@ unsafe fn tail_call_record(frame: *mut u64, pc: u32) -> Result<*const CodeSlot, 
         let RecordCall { record, args, .. } = record_call(frame, code);
         let record = record.map_err(|cause| at(frame, pc, cause))?;
         if (*record).slot.is_null() {
-            let values = tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, pc, stop))?;
+            let values =
+                tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, pc, stop))?;
             frame.copy_from_nonoverlapping(values.as_ptr(), values.len());
             return Ok(std::ptr::null());
         }
@@ -189,7 +192,9 @@ unsafe fn interpret_frame(frame: *mut u64, slot: *const CodeSlot) -> Result<*con
         let version = std::ptr::from_ref(module.version(FuncIndex((*instance).imported_funcs + index)));
         frame.set_code(version, instance);
         let store = &*(*instance).store;
-        if frame.0.add((*version).frame_words as usize) > store.stack_limit.get() || native_stack_is_short(store) {
+        if frame.0.add((*version).frame_words as usize) > store.stack_limit.get()
+            || native_stack_is_short(store)
+        {
             return Err(at_call(frame, Stop::Trap(TrapCause::StackOverflow)));
         }
         poll(store).map_err(|cause| at_call(frame, Stop::Trap(cause)))?;

@@ -137,7 +137,11 @@ pub(crate) unsafe fn enter(frame: Frame, version: *const Version) -> Result<(), 
 /// As for [`enter`], in the middle of the function, at `pc` in its image.
 #[cold]
 #[inline(never)]
-pub(crate) unsafe fn enter_at(frame: Frame, version: *const Version, pc: *const u64) -> Result<bool, Stopped> {
+pub(crate) unsafe fn enter_at(
+    frame: Frame,
+    version: *const Version,
+    pc: *const u64,
+) -> Result<bool, Stopped> {
     // SAFETY: by contract.
     unsafe {
         if !(*frame.instance()).runs_machine_code {

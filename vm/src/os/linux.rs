@@ -121,7 +121,8 @@ const MAX_WATCHED: usize = 256;
 const CLAIMED: usize = 1;
 
 static WATCHED: [Watched; MAX_WATCHED] =
-    [const { Watched { start: AtomicUsize::new(0), end: AtomicUsize::new(0), stub: AtomicUsize::new(0) } }; MAX_WATCHED];
+    [const { Watched { start: AtomicUsize::new(0), end: AtomicUsize::new(0), stub: AtomicUsize::new(0) } };
+        MAX_WATCHED];
 
 /// Lets instructions in a range of code that fault go on at `stub`, with their address in the first scratch register. False when
 /// that cannot be had.
