@@ -43,6 +43,7 @@ pub(crate) fn translate(bytes: &[u8]) -> Result<Module, TranslateError> {
     while let Some(payload) = payloads.next() {
         let payload = payload?;
         if let Payload::CodeSectionStart { count, .. } = payload {
+            check_count(&payload)?;
             translator.validator.payload(&payload)?;
             translator.functions(count, &mut payloads, lines.take())?;
         } else {
@@ -90,6 +91,7 @@ impl<'a> Translator<'a> {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "validation refuses what is not listed")]
     fn section(&mut self, payload: Payload<'a>) -> Result<(), TranslateError> {
+        check_count(&payload)?;
         self.validator.payload(&payload)?;
         match payload {
             Payload::TypeSection(section) => {
@@ -238,6 +240,30 @@ impl<'a> Translator<'a> {
         self.module.elements.push(ElementSegment { name: String::new(), element: ty, place, items });
         Ok(())
     }
+}
+
+/// Refuses a section that says it has more items than bytes, before memory is made for them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other payloads have no items")]
+fn check_count(payload: &Payload<'_>) -> Result<(), TranslateError> {
+    let (count, range) = match payload {
+        Payload::TypeSection(section) => (section.count(), section.range()),
+        Payload::ImportSection(section) => (section.count(), section.range()),
+        Payload::FunctionSection(section) => (section.count(), section.range()),
+        Payload::TableSection(section) => (section.count(), section.range()),
+        Payload::MemorySection(section) => (section.count(), section.range()),
+        Payload::GlobalSection(section) => (section.count(), section.range()),
+        Payload::ExportSection(section) => (section.count(), section.range()),
+        Payload::ElementSection(section) => (section.count(), section.range()),
+        Payload::DataSection(section) => (section.count(), section.range()),
+        Payload::CodeSectionStart { count, unchecked_range, .. } => (*count, unchecked_range.clone()),
+        _ => return Ok(()),
+    };
+    let bytes = range.end - range.start;
+    if u64::from(count) > bytes {
+        let message = format!("unexpected end: {count} items cannot be in a section of {bytes} bytes");
+        return Err(TranslateError::new(range.start, message));
+    }
+    Ok(())
 }
 
 /// A constant expression of WebAssembly 2.0: one instruction.

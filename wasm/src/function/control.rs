@@ -443,7 +443,10 @@ impl FunctionTranslator<'_> {
                 let edge = std::mem::replace(&mut edges[frame], Label::UNUSED);
                 if edge.is_used() {
                     self.code.bind(edge);
-                    self.go(frame);
+                    // One that is refused for its size must not take it all first.
+                    if self.code.here() <= self.budget {
+                        self.go(frame);
+                    }
                 }
             }
         }

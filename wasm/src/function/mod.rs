@@ -151,7 +151,7 @@ impl<'m> FunctionTranslator<'m> {
         while !reader.eof() {
             visitor.offset = reader.original_position();
             reader.visit_operator(&mut visitor)??;
-            visitor.translator.check(visitor.offset)?;
+            visitor.translator.check(visitor.validator.operand_stack_height(), visitor.offset)?;
             if visitor.translator.lines.is_some() {
                 visitor.translator.note_line(visitor.offset);
             }
@@ -236,8 +236,9 @@ impl FunctionTranslator<'_> {
 
     /// Whether all fits the machine so far.
     #[inline(always)]
-    fn check(&self, offset: u64) -> Result<(), TranslateError> {
-        if self.registers.exhausted {
+    fn check(&self, operands: u32, offset: u64) -> Result<(), TranslateError> {
+        // Code that is never reached can have operands, too: validation keeps their types.
+        if self.registers.exhausted || operands as usize > MAX_REGISTERS {
             let message = format!(
                 "the function needs more than {MAX_REGISTERS} registers for its locals and operands; split it"
             );
@@ -248,6 +249,9 @@ impl FunctionTranslator<'_> {
                 offset,
                 "the blocks of the function carry too many values; split it",
             ));
+        }
+        if self.code.words.len() > self.budget {
+            return Err(too_large(offset));
         }
         Ok(())
     }
