@@ -1,5 +1,5 @@
-//! What a stranger may send as WebAssembly: bytes that are no module, and modules that are far too large in one respect.
-//! Nothing may panic, or take more than memory and work in proportion to the input.
+//! What a stranger may send as WebAssembly: bytes that are no module, and modules that are far too large in
+//! one respect. Nothing may panic, or take more than memory and work in proportion to the input.
 
 use std::path::Path;
 
@@ -28,8 +28,8 @@ struct Bound {
 
 /// The smallest function has four bytes, and becomes records for a module, a loaded module and its exports.
 const USUAL: Bound = Bound { factor: 128, base: 4 << 20 };
-/// Where few bytes stand for many registers: translated code may have 16 words for each byte, and a million, and lies in
-/// memory twice for a while.
+/// Where few bytes stand for many registers: translated code may have 16 words for each byte, and a million,
+/// and lies in memory twice for a while.
 const WIDE: Bound = Bound { factor: 2 * 16 * 8 + USUAL.factor, base: 3 * (8 << 20) + USUAL.base };
 
 const UNREACHABLE: u8 = 0x00;
@@ -94,8 +94,9 @@ fn call(module: &Module, args: &[i32]) -> Vec<i32> {
         .collect()
 }
 
-/// Asserts that loading four times as much takes no more than about four times the memory, gives about four times the code,
-/// and takes about four times the work, as far as allocations tell. The modules must be accepted.
+/// Asserts that loading four times as much takes no more than about four times the memory, gives about four
+/// times the code, and takes about four times the work, as far as allocations tell. The modules must be
+/// accepted.
 #[track_caller]
 fn assert_linear(what: &str, size: usize, bound: Bound, wasm: impl Fn(usize) -> Vec<u8>) {
     let measure = |size: usize| {
@@ -401,7 +402,8 @@ fn deep_operand_stacks() {
     call(&load(&function(0, 0, 0, &dropped)).expect("one value at a time"), &[]);
 }
 
-/// Locals that are set while copies of them wait on the operand stack: each must be kept once, and found in no time.
+/// Locals that are set while copies of them wait on the operand stack: each must be kept once, and found in
+/// no time.
 #[test]
 fn locals_set_under_their_copies() {
     let sum = |count: usize| [I32_ADD].repeat(count - 1);
@@ -456,8 +458,8 @@ fn locals_set_under_their_copies() {
     assert_linear("copies of one local in blocks", 5_000, USUAL, nested);
 }
 
-/// Parameters and results of blocks and functions, as many as there may be: an instruction of two bytes moves or names as many
-/// registers. A module that would become far larger than it is by that is refused.
+/// Parameters and results of blocks and functions, as many as there may be: an instruction of two bytes moves
+/// or names as many registers. A module that would become far larger than it is by that is refused.
 const MANY: usize = limits::MAX_PARAMS;
 
 #[track_caller]

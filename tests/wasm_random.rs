@@ -1,8 +1,9 @@
-//! Random WebAssembly modules, in every configuration and in another engine, wasmi. What is compared, and how modules are
-//! made, is in `strata_testing::wasm`.
+//! Random WebAssembly modules, in every configuration and in another engine, wasmi. What is compared, and how
+//! modules are made, is in `strata_testing::wasm`.
 //!
-//! The modules are the same each time: those of the seeds from 0, `STRATA_RANDOM_MODULES` of them (800 unless set). A
-//! failure names the seed and a file with the module; `STRATA_RANDOM_SEED` runs that seed alone.
+//! The modules are the same each time: those of the seeds from 0, `STRATA_RANDOM_MODULES` of them (2000
+//! unless set). A failure names the seed and a file with the module; `STRATA_RANDOM_SEED` runs that seed
+//! alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -26,7 +27,7 @@ fn bytes(seed: u64) -> Vec<u8> {
 fn every_configuration_agrees_with_another_engine() {
     let seeds = match variable("STRATA_RANDOM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..variable("STRATA_RANDOM_MODULES").unwrap_or(800),
+        None => 0..variable("STRATA_RANDOM_MODULES").unwrap_or(1500),
     };
     let count = seeds.end - seeds.start;
     let (mut compared, mut inconclusive, mut returned, mut trapped) = (0, 0, 0, 0);

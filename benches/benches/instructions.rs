@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use bytecode_spec::{VerifiedModule, encoding};
 use iai_callgrind::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group};
-use strata::{Config, Engine, Linker, Module, Store, TypedFunc};
+use strata::{Config, Engine, Linker, Module, Store, TierMode, TypedFunc};
 use strata_benches::generated::{self, Detail};
 use strata_benches::kernels::{Kernel, Ready, Size, export};
 
@@ -28,13 +28,13 @@ fn generated_in_an_engine() -> Loaded {
 }
 
 fn fib_in_an_engine() -> Loaded {
-    let loaded = Kernel::named("fib").load(Config::new());
+    let loaded = Kernel::named("fib").load(Config::new().tier(TierMode::Portable));
     Loaded { module: loaded.module, linker: Linker::new(&loaded.engine), n: 1 }
 }
 
 fn ready(name: &str, profile: bool) -> (Ready, Size) {
     let kernel = Kernel::named(name);
-    let mut ready = kernel.load(Config::new().profile(profile)).instantiate();
+    let mut ready = kernel.load(Config::new().tier(TierMode::Portable).profile(profile)).instantiate();
     // The image is made at the first call.
     ready.run(kernel.small);
     (ready, kernel.small)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytecode_spec::{encoding, verify};
-use strata::{Config, Engine, Linker, Module, Store};
+use strata::{Config, Engine, Linker, Module, Store, TierMode};
 use strata_benches::generated::{self, Detail};
 use strata_benches::kernels::{Kernel, export};
 use strata_benches::measure::{Table, geometric_mean, load, percent, shortest, time};
@@ -105,7 +105,8 @@ fn kernels(effort: &Effort, names: &[String]) -> Table {
         Table::new(["ns per instruction", "million instructions", "plain", "profiled", "cost of profiling"]);
     let mut means: [Vec<f64>; 3] = Default::default();
     for kernel in Kernel::all().filter(|k| names.is_empty() || names.iter().any(|name| name == k.name)) {
-        let engines = [false, true].map(|profile| kernel.load(Config::new().profile(profile)));
+        let engines =
+            [false, true].map(|profile| kernel.load(Config::new().tier(TierMode::Portable).profile(profile)));
         let [plain, profiled] = &engines;
         let size = kernel.mid;
         let run = |loaded: &strata_benches::kernels::Loaded| {

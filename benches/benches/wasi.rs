@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::io::{self, Read, Seek, Write};
 use std::time::{Duration, Instant};
 
-use strata::{Config, Engine, Instance, Linker, Module, Store};
+use strata::{Config, Engine, Instance, Linker, Module, Store, TierMode};
 use strata_benches::measure::{Table, load, time};
 use strata_wasi::{Access, WasiCtx};
 
@@ -94,7 +94,7 @@ fn main() -> io::Result<()> {
     let (rounds, count) = if quick { (20, 2_000) } else { (500, 5_000) };
     println!("{}\n", load());
     let folder = tempfile::tempdir()?;
-    let engine = Engine::new(Config::new().profile(false));
+    let engine = Engine::new(Config::new().tier(TierMode::Portable).profile(false));
     let (mut store, instance) = guest(&engine, folder.path()).map_err(io::Error::other)?;
     let mut host = Host {
         started: Instant::now(),

@@ -1,6 +1,6 @@
 //! The kernels of `programs/kernels`, each with the sizes to run it at and what it must return.
 
-use strata::{AsStoreMut, Config, Engine, Error, Linker, Module, Store, TypedFunc};
+use strata::{AsStoreMut, Config, Engine, Error, Linker, Module, Store, TierMode, TypedFunc};
 
 /// A kernel: one function `run(n)` that computes a checksum.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ impl Kernel {
     ///
     /// When it does not return what it must.
     pub fn instructions(&self, size: Size) -> u64 {
-        let loaded = self.load(Config::new().fuel(true).profile(false));
+        let loaded = self.load(Config::new().tier(TierMode::Portable).fuel(true).profile(false));
         let mut ready = loaded.instantiate();
         ready.store.set_fuel(u64::MAX).expect("the engine counts fuel");
         ready.run(size);

@@ -70,7 +70,8 @@ pub fn run(bytes: &[u8]) {
     differential::check(&mut Choices::from_bytes(bytes));
 }
 
-/// Reads bytes as a WebAssembly module; what is translated is valid, and is round-tripped and run. Whether it was.
+/// Reads bytes as a WebAssembly module; what is translated is valid, and is round-tripped and run. Whether it
+/// was.
 ///
 /// # Panics
 ///

@@ -67,8 +67,8 @@ pub fn peak_of<R>(work: impl FnOnce() -> R) -> (R, usize) {
     (result, (BYTES.get().1 - before).max(0) as usize)
 }
 
-/// What `work` gives, and how many bytes it allocated in all, in this thread: a measure of work that is the same each time.
-/// 0 without the allocator.
+/// What `work` gives, and how many bytes it allocated in all, in this thread: a measure of work that is the
+/// same each time. 0 without the allocator.
 pub fn allocated_by<R>(work: impl FnOnce() -> R) -> (R, usize) {
     let before = EVER.get();
     let result = work();

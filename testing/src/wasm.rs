@@ -1,10 +1,12 @@
-//! A random WebAssembly module in Strata, in every configuration, and in another engine, wasmi: all that can be seen of
-//! it must be the same.
+//! A random WebAssembly module in Strata, in every configuration, and in another engine, wasmi: all that can
+//! be seen of it must be the same.
 //!
-//! What is seen: how instantiation and each of a list of calls ended, and afterwards, every time, memories, globals,
-//! tables and what host functions were called with. Modules are [made](generate) so that they come to an end in any
-//! engine; the [engines] are behind one trait; wasmi gets modules in a [plain] form.
+//! What is seen: how instantiation and each of a list of calls ended, and afterwards, every time, memories,
+//! globals, tables and what host functions were called with. Modules come to an end in any engine, those [of
+//! another generator](generate) as well as [dense] ones; the [engines] are behind one trait; wasmi gets
+//! modules in a [plain] form.
 
+mod dense;
 mod engines;
 mod generate;
 mod plain;
@@ -18,14 +20,15 @@ use crate::configuration::{self, Configuration};
 use crate::{bodies, edges};
 use engines::{EXTERNS, InStrata, InWasmi, Machine, State};
 
-/// Bytes at the front of the input that decide how the module is made and which arguments it is called with; the others
-/// are the module's.
+/// Bytes at the front of the input that decide how the module is made and which arguments it is called with;
+/// the others are the module's.
 const DECISIONS: usize = 32;
 
 /// Calls of one module, at most.
 const MAX_CALLS: usize = 24;
 
-/// How instantiation or a call ended: results as bits (of references, numbers that stand for them), or why it trapped.
+/// How instantiation or a call ended: results as bits (of references, numbers that stand for them), or why it
+/// trapped.
 pub type Ended = Result<Vec<u64>, TrapCause>;
 
 /// What came of a comparison.
@@ -65,8 +68,8 @@ struct Trace {
 ///
 /// # Panics
 ///
-/// When the module is refused, does not survive both forms, or behaves in some configuration otherwise than in wasmi.
-/// The message tells in which file the module is.
+/// When the module is refused, does not survive both forms, or behaves in some configuration otherwise than
+/// in wasmi. The message tells in which file the module is.
 pub fn check(bytes: &[u8]) -> Compared {
     make(bytes).map_or(Compared::Nothing, |(wasm, seed)| check_module(&wasm, seed))
 }
@@ -75,12 +78,17 @@ pub fn check(bytes: &[u8]) -> Compared {
 pub fn make(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
     let (decisions, bytes) = bytes.split_at(DECISIONS.min(bytes.len()));
     let choices = &mut Choices::from_bytes(decisions);
-    let config = generate::config(choices);
-    Some((generate::module(config, bytes)?, choices.bits()))
+    let seed = choices.bits();
+    let wasm = if choices.percent(50) {
+        dense::module(&mut Choices::from_bytes(bytes))
+    } else {
+        generate::module(generate::config(choices), bytes)?
+    };
+    Some((wasm, seed))
 }
 
-/// Compares a module of which every loop and every function pays with the [exported global](generate::FUEL) that bounds
-/// it. The seed decides about the arguments of calls.
+/// Compares a module of which every loop and every function pays with the [exported global](generate::FUEL)
+/// that bounds it. The seed decides about the arguments of calls.
 ///
 /// # Panics
 ///

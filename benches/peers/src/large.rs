@@ -1,4 +1,5 @@
-//! A large WebAssembly module that looks like what a compiler makes: the functions of the kernels, over and over.
+//! A large WebAssembly module that looks like what a compiler makes: the functions of the kernels, over and
+//! over.
 
 use strata_benches::kernels::Kernel;
 use wasm_encoder::{
@@ -11,14 +12,14 @@ use wasmparser::{FuncType, Operator, Parser, Payload};
 struct Function {
     /// Its type.
     ty: FuncType,
-    /// Its locals and instructions, in parts, and between these the functions that are called: how many behind the first
-    /// of the kernel.
+    /// Its locals and instructions, in parts, and between these the functions that are called: how many
+    /// behind the first of the kernel.
     parts: Vec<Vec<u8>>,
     calls: Vec<u32>,
 }
 
-/// A module of at least so many bytes, the same each time. It exports all functions that the kernels export, imports
-/// nothing, and has a memory for the largest of them.
+/// A module of at least so many bytes, the same each time. It exports all functions that the kernels export,
+/// imports nothing, and has a memory for the largest of them.
 pub fn module(least: usize) -> Vec<u8> {
     let kernels: Vec<Vec<Function>> = Kernel::all().map(|kernel| functions(kernel.wasm)).collect();
     let mut known: Vec<FuncType> = Vec::new();

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use strata::{Config, Engine, Module};
+use strata::{Config, Engine, Module, TierMode};
 use strata_benches::kernels::{Kernel, Loaded, Size};
 use strata_benches::measure::{Table, geometric_mean, load, shortest, time};
 
@@ -38,36 +38,52 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The kernels as WebAssembly in wasmi, and in Strata's portable interpreter as it loads them.
+/// The kernels as WebAssembly in wasmi, and in Strata as it loads them: in the portable interpreter, without
+/// a profile and with one, in machine code from the first call on, and as an engine does by itself, from the
+/// interpreter on.
 fn kernels(heading: &str, rounds: usize, names: &[String], load: fn(&Kernel, Config) -> Loaded) -> Table {
-    let mut table = Table::new([heading, "wasmi", "strata", "ratio", "profiled", "ratio"]);
-    let mut ratios: [Vec<f64>; 2] = Default::default();
+    let portable = || Config::new().tier(TierMode::Portable);
+    let configurations = [
+        portable().profile(false),
+        portable(),
+        Config::new().tier(TierMode::Template).profile(false),
+        Config::new(),
+    ];
+    let mut table = Table::new([
+        heading, "wasmi", "portable", "ratio", "profiled", "ratio", "template", "ratio", "auto", "ratio",
+    ]);
+    let mut ratios: [Vec<f64>; 4] = Default::default();
     for kernel in Kernel::all().filter(|k| names.is_empty() || names.iter().any(|name| name == k.name)) {
         let wasmi = Wasmi::load(&kernel);
-        let plain = load(&kernel, Config::new().profile(false));
-        let profiled = load(&kernel, Config::new());
+        let loaded = configurations.clone().map(|configuration| load(&kernel, configuration));
         let size = kernel.mid;
         let run = |loaded: &Loaded| {
             let mut ready = loaded.instantiate();
             time(|| ready.run(size))
         };
-        let times = shortest(rounds, [&mut || wasmi.run(size), &mut || run(&plain), &mut || run(&profiled)]);
-        let [wasmi, plain, profiled] = times.map(|time| time.as_secs_f64() * 1e3);
-        ratios[0].push(plain / wasmi);
-        ratios[1].push(profiled / wasmi);
-        table.row([
-            kernel.name.to_owned(),
-            format!("{wasmi:.1}"),
-            format!("{plain:.1}"),
-            format!("{:.2}", plain / wasmi),
-            format!("{profiled:.1}"),
-            format!("{:.2}", profiled / wasmi),
-        ]);
+        let [plain, profiled, template, auto] = &loaded;
+        let times = shortest(
+            rounds,
+            [
+                &mut || wasmi.run(size),
+                &mut || run(plain),
+                &mut || run(profiled),
+                &mut || run(template),
+                &mut || run(auto),
+            ],
+        );
+        let [wasmi, ours @ ..] = times.map(|time| time.as_secs_f64() * 1e3);
+        ratios.iter_mut().zip(ours).for_each(|(ratios, ours)| ratios.push(ours / wasmi));
+        let [plain, profiled, template, auto] =
+            ours.map(|ours| [format!("{ours:.1}"), format!("{:.2}", ours / wasmi)]);
+        let ([a, b], [c, d], [e, f], [g, h]) = (plain, profiled, template, auto);
+        table.row([kernel.name.to_owned(), format!("{wasmi:.1}"), a, b, c, d, e, f, g, h]);
     }
-    let [plain, profiled] = ratios.map(|ratios| format!("{:.2}", geometric_mean(ratios)));
+    let [plain, profiled, template, auto] = ratios.map(|ratios| format!("{:.2}", geometric_mean(ratios)));
     let empty = String::new;
-    table.row(["geometric mean".to_owned(), empty(), empty(), plain, empty(), profiled]);
-    table.row(["target", "", "", "", "", "<= 1.10"].map(str::to_owned));
+    let mean = "geometric mean".to_owned();
+    table.row([mean, empty(), empty(), plain, empty(), profiled, empty(), template, empty(), auto]);
+    table.row(["target", "", "", "", "", "<= 1.10", "", "<= 0.33", "", ""].map(str::to_owned));
     table
 }
 

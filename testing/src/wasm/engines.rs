@@ -1,5 +1,5 @@
-//! Two engines behind one trait. What they show of a run is numbers: of a number its bits, of an `externref` what it
-//! refers to, of a `funcref` its place among the exported functions plus one, and of null 0.
+//! Two engines behind one trait. What they show of a run is numbers: of a number its bits, of an `externref`
+//! what it refers to, of a `funcref` its place among the exported functions plus one, and of null 0.
 
 use std::any::Any;
 
@@ -49,7 +49,7 @@ const MAX_MEMORY_BYTES: usize = 6 << 16;
 const MAX_TABLE_ELEMENTS: usize = 100;
 
 /// Enough for [`CALL_FUEL`] calls in one another.
-const STACK_BYTES: usize = 64 << 20;
+const STACK_BYTES: usize = 8 << 20;
 
 /// The host's side of a run: what functions were called with decides what they give.
 #[derive(Debug, Default)]
@@ -109,7 +109,8 @@ impl InStrata {
         InStrata { module, store, externs, visible: Vec::new(), functions: Vec::new(), fuel: None }
     }
 
-    /// Something for an import. Those of a kind are made in the order of the module; wasmi sorts them by kind.
+    /// Something for an import. Those of a kind are made in the order of the module; wasmi sorts them by
+    /// kind.
     fn import(&mut self, index: usize) -> Extern {
         let imports = &self.module.verified().imports;
         let import = &imports[index];

@@ -82,16 +82,16 @@ fn instructions(choices: &mut Choices<'_>) -> InstructionKinds {
     InstructionKinds::new(&kinds)
 }
 
-/// The module that bytes make, if they do. It exports everything it has: functions as `f0` and so on, tables as `t0`,
-/// memories as `m0`, globals as `g0`, and [`FUEL`].
+/// The module that bytes make, if they do. It exports everything it has: functions as `f0` and so on, tables
+/// as `t0`, memories as `m0`, globals as `g0`, and [`FUEL`].
 pub(super) fn module(config: Config, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut module = Module::new(config, &mut Unstructured::new(bytes)).ok()?;
     let fuel = module.ensure_termination(START_FUEL).expect("all code was generated");
     Some(with_exports(&module.to_bytes(), fuel).expect("what is generated can be read"))
 }
 
-/// The module with another export section. One that has everything is not left to `wasm-smith`: names would take too many
-/// of the bytes that make a module.
+/// The module with another export section. One that has everything is not left to `wasm-smith`: names would
+/// take too many of the bytes that make a module.
 fn with_exports(wasm: &[u8], fuel: u32) -> wasmparser::Result<Vec<u8>> {
     let mut module = wasm_encoder::Module::new();
     let mut exports = Some(ExportSection::new());

@@ -1,13 +1,13 @@
-//! Modules in a plain form, which means the same, for another engine: wasmi 2.0.0 gets some of what it does to be fast
-//! wrong. What it gets then is a worse judge of its speed and a better one of results.
+//! Modules in a plain form, which means the same, for another engine: wasmi 2.0.0 gets some of what it does
+//! to be fast wrong. What it gets then is a worse judge of its speed and a better one of results.
 //!
-//! - It takes the condition of a `select` for what its accumulator holds when it is a comparison of a local with zero
-//!   (`try_fuse_select`). Here other instructions, which change nothing, come between.
-//! - Reading a local leaves a note that it is to be read. When the local is to be kept for later, because a block begins, it
-//!   does so in one branch of an `if` and then takes it for kept in the other. Here every value read goes through a call of
-//!   a function that gives it back.
-//! - A tail call of a host function loses the stack, and the process dies. Here tail calls are calls: modules that pay for
-//!   calls do not nest them deeply.
+//! - It takes the condition of a `select` for what its accumulator holds when it is a comparison of a local
+//!   with zero (`try_fuse_select`). Here other instructions, which change nothing, come between.
+//! - Reading a local leaves a note that it is to be read. When the local is to be kept for later, because a
+//!   block begins, it does so in one branch of an `if` and then takes it for kept in the other. Here every
+//!   value read goes through a call of a function that gives it back.
+//! - A tail call of a host function loses the stack, and the process dies. Here tail calls are calls: modules
+//!   that pay for calls do not nest them deeply.
 
 use wasm_encoder::{CodeSection, Encode, Instruction, RawSection, SectionId};
 use wasmparser::{FuncType, FunctionBody, Operator, Payload, ValType};
@@ -95,7 +95,8 @@ fn giving_back() -> wasm_encoder::Function {
     function
 }
 
-/// A body in plain form. From the function `giving_back` on there is one for each type that gives a value back.
+/// A body in plain form. From the function `giving_back` on there is one for each type that gives a value
+/// back.
 fn plain_body(
     wasm: &[u8],
     params: &[ValType],
