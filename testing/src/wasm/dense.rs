@@ -175,7 +175,8 @@ impl<'g, 'c> Body<'g, 'c> {
 
     fn finish(mut self) -> Function {
         self.pay();
-        while self.budget > 0 && !self.choices.percent(4) {
+        // Decisions that are used up bring functions and expressions to an end.
+        while self.budget > 0 && self.choices.percent(97) {
             self.statement();
         }
         let same: Vec<u32> = (0..self.module.functions.len() as u32)
@@ -488,7 +489,7 @@ impl<'g, 'c> Body<'g, 'c> {
     /// An address as compilers compute them, mostly within the memory.
     fn address(&mut self) {
         let mask = |body: &mut Self| {
-            let mask = if body.choices.percent(95) { 0x3FFF } else { 0x1_FFFF };
+            let mask = if body.choices.percent(98) { 0x3FFF } else { 0x1_FFFF };
             body.code.extend([I::I32Const(mask), I::I32And]);
         };
         let kind = self.choices.below(8);
@@ -508,7 +509,9 @@ impl<'g, 'c> Body<'g, 'c> {
             self.code.push(I::I32Add);
         }
         if kind % 2 == 1 {
-            let displacement = *self.choices.pick(&[4, -4, 16, 0x1000]);
+            // A negative one is mostly outside, as addresses are mostly small.
+            let displacement =
+                if self.choices.percent(5) { -4 } else { *self.choices.pick(&[4, 16, 0x1000]) };
             self.code.extend([I::I32Const(displacement), I::I32Add]);
         }
         // Computed once and kept, as for a field after another.
@@ -521,7 +524,7 @@ impl<'g, 'c> Body<'g, 'c> {
     /// Where an access is to be, from its address.
     fn place(&mut self, most_align: u32) -> MemArg {
         let offset = *self.choices.pick(&[0, 0, 0, 4, 8, 24, 1000, 0xFFF0, 0x1_0000, 0xFFFF_FFF0]);
-        let offset = if offset > 1000 && self.choices.percent(80) { 12 } else { offset };
+        let offset = if offset > 1000 && self.choices.percent(96) { 12 } else { offset };
         let align = self.choices.below(most_align as usize + 1) as u32;
         MemArg { offset, align, target: MemArgTarget::Memory(0), ordering: None }
     }
@@ -617,7 +620,7 @@ impl<'g, 'c> Body<'g, 'c> {
     fn expression(&mut self, ty: ValType) {
         self.budget = self.budget.saturating_sub(1);
         let which = TYPES.iter().position(|&t| t == ty).expect("one of these");
-        if self.depth >= MAX_DEPTH || self.budget == 0 || self.choices.percent(30) {
+        if self.depth >= MAX_DEPTH || self.budget == 0 || !self.choices.percent(70) {
             return self.leaf(which);
         }
         self.depth += 1;
@@ -682,7 +685,7 @@ impl<'g, 'c> Body<'g, 'c> {
         }
         self.operands(TYPES[which]);
         // Integers: divisions and remainders come first, and mostly divide by an odd number.
-        if which < 2 && operation < 4 && self.choices.percent(85) {
+        if which < 2 && operation < 4 && self.choices.percent(97) {
             let one = if which == 0 { [I::I32Const(1), I::I32Or] } else { [I::I64Const(1), I::I64Or] };
             self.code.extend(one);
         }
