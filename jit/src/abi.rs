@@ -142,7 +142,7 @@ pub struct Stubs {
     pub fault: u32,
 }
 
-/// Functions of the runtime that generated code calls, `extern "sysv64"`.
+/// Functions of the runtime that generated code calls, `extern "C"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Helper {

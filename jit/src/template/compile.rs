@@ -51,7 +51,7 @@ const MAX_CODE: u32 = 1 << 28;
 const MAX_CLEARED: u32 = 16;
 
 /// A compiler; its memory is used for one function after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Compiler<M> {
     masm: M,
     driver: Driver,
@@ -89,7 +89,12 @@ enum Exit {
     },
 }
 
-impl<M: Masm + Default> Compiler<M> {
+impl<M: Masm> Compiler<M> {
+    /// A compiler for a machine.
+    pub fn new(masm: M) -> Compiler<M> {
+        Compiler { masm, driver: Driver::default() }
+    }
+
     /// Compiles a function.
     ///
     /// # Errors
@@ -544,6 +549,12 @@ impl<M: Masm> Operands<M> for Driver {
 
     fn trap_if(&mut self, m: &mut M, test: Test, cause: TrapCause) {
         self.trap_if_at(m, test, cause);
+    }
+
+    fn trap_if_float(&mut self, m: &mut M, test: FloatTest, cause: TrapCause) {
+        let label = m.buffer().label();
+        m.jump_if_float(test, label);
+        self.exits.push((label, Exit::Trap { pc: self.pc as u32, cause }));
     }
 
     fn may_fault(&mut self, m: &mut M) {

@@ -97,6 +97,8 @@ impl IntOp {
 pub enum IntUnary {
     Clz,
     Ctz,
+    /// Only with [`Feature::Popcnt`].
+    Popcnt,
     /// Sign-extends the low 8 bits to the width.
     Extend8,
     /// Sign-extends the low 16 bits to the width.
@@ -126,6 +128,10 @@ pub enum FloatOp {
     Sub,
     Mul,
     Div,
+    Min,
+    Max,
+    /// The magnitude of `a` with the sign of `b`.
+    Copysign,
 }
 
 /// `op a` on floats.
@@ -135,9 +141,26 @@ pub enum FloatUnary {
     Sqrt,
     Abs,
     Neg,
+    /// Rounds up; only with [`Feature::Rounding`], as all four.
+    Ceil,
+    /// Rounds down.
+    Floor,
+    /// Rounds towards zero.
+    Trunc,
+    /// Rounds to the nearest integer, ties to the even one.
+    Nearest,
 }
 
-/// A conversion that cannot trap, from an integer or between floats.
+/// What not every machine of an architecture has; what needs it is done by a helper where it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Counting set bits.
+    Popcnt,
+    /// Rounding floats to integers.
+    Rounding,
+}
+
+/// The integer that a conversion starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FromInt {
     /// From a signed integer of 32 bits.
@@ -146,6 +169,18 @@ pub enum FromInt {
     U32,
     /// From a signed integer of 64 bits.
     S64,
+    /// From an unsigned integer of 64 bits.
+    U64,
+}
+
+/// The integer that a conversion leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after sign and bits")]
+pub enum ToInt {
+    S32,
+    U32,
+    S64,
+    U64,
 }
 
 /// How a value lies in linear memory.
@@ -279,6 +314,9 @@ pub trait Masm {
     /// No instruction of a method takes more bytes than this.
     const MAX_BYTES: usize;
 
+    /// Whether the machine that code is made for has something.
+    fn has(&self, feature: Feature) -> bool;
+
     /// Where code goes.
     fn buffer(&mut self) -> &mut Buffer;
 
@@ -307,7 +345,7 @@ pub trait Masm {
     fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Int);
     /// `dst = a op b`, with `b` in none of `scratch` but the second; may clobber the others.
     fn divide(&mut self, op: DivideOp, width: Width, dst: Gpr, a: Int, b: Gpr);
-    /// `dst = a op b`; may clobber `scratch[0]` and the last of `float_scratch`. (The same for the methods below.)
+    /// `dst = a op b`; may clobber the first two of `scratch` and the last of `float_scratch`. (The same for the methods below.)
     fn float(&mut self, op: FloatOp, width: Width, dst: Fpr, a: Float, b: Float);
     /// `dst = op a`.
     fn float_unary(&mut self, op: FloatUnary, width: Width, dst: Fpr, a: Float);
@@ -315,13 +353,17 @@ pub trait Masm {
     fn float_from_int(&mut self, from: FromInt, width: Width, dst: Fpr, a: Int);
     /// `dst` = the nearest float of the other width than `from`.
     fn float_from_float(&mut self, from: Width, dst: Fpr, a: Float);
+    /// `dst` = the integer, rounded towards zero. If it `saturates`, NaN gives 0 and what is beyond the range its nearest end; if
+    /// not, the caller has excluded both. `dst` may be `scratch[0]`; may clobber the first two of `scratch` and all of
+    /// `float_scratch`.
+    fn int_from_float(&mut self, to: ToInt, from: Width, dst: Gpr, a: Float, saturates: bool);
     /// `dst` = the bits.
     fn float_from_bits(&mut self, dst: Fpr, a: Gpr);
     /// `dst` = the bits.
     fn bits_from_float(&mut self, dst: Gpr, a: Fpr);
     /// `dst` = 1 if the test is true, else 0; may clobber `scratch[0]`.
     fn set(&mut self, test: Test, dst: Gpr);
-    /// `dst` = 1 if the test is true, else 0; may clobber the first two of `scratch` and the last of `float_scratch`.
+    /// `dst` = 1 if the test is true, else 0; may clobber the first two of `scratch` and all of `float_scratch`.
     fn set_float(&mut self, test: FloatTest, dst: Gpr);
     /// `dst = a` if `condition`, of 32 bits, is not zero, else `b`; may clobber `scratch[0]`, which none of the operands is.
     fn select(&mut self, condition: Int, dst: Gpr, a: Int, b: Int);
@@ -330,7 +372,7 @@ pub trait Masm {
     fn jump(&mut self, to: Label);
     /// Goes to `to` if the test is true; may clobber `scratch[0]` if an operand is an immediate.
     fn jump_if(&mut self, test: Test, to: Label);
-    /// Goes to `to` if the test is true; may clobber the last of `float_scratch`.
+    /// Goes to `to` if the test is true; may clobber `scratch[0]` if an operand is an immediate, and all of `float_scratch`.
     fn jump_if_float(&mut self, test: FloatTest, to: Label);
     /// Goes to the label in `table`, which follows the code, that `index` names; clobbers the first two of `scratch`.
     fn jump_table(&mut self, index: Gpr, table: Label);

@@ -12,3 +12,6 @@ mod pins;
 pub mod compile;
 #[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
 pub mod x86_64;
+
+/// The machine that this runs on, if there is a compiler for it: `Machine`, a [`Masm`](masm::Masm), and `stubs`.
+pub use x86_64 as host;

@@ -45,6 +45,8 @@ pub trait Operands<M: Masm> {
     fn trap(&mut self, m: &mut M, cause: TrapCause);
     /// Traps if the test is true.
     fn trap_if(&mut self, m: &mut M, test: Test, cause: TrapCause);
+    /// The same for floats.
+    fn trap_if_float(&mut self, m: &mut M, test: FloatTest, cause: TrapCause);
     /// Notes that the instruction that is emitted next may fault.
     fn may_fault(&mut self, m: &mut M);
     /// A label within the instruction.

@@ -10,8 +10,8 @@ use bytecode_spec::isa::{
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
-    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, FromInt, Gpr, Int, IntOp,
-    IntUnary, Masm, Test, Width,
+    Access, Addr, Cond, DivideOp, Feature, Float, FloatCond, FloatOp, FloatTest, FloatUnary, FromInt, Gpr,
+    Int, IntOp, IntUnary, Masm, Test, ToInt, Width,
 };
 use super::operands::{Lane, Operands};
 use crate::abi::{self, Helper};
@@ -95,6 +95,18 @@ pub(super) fn unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: UnaryOp) {
         U::PromoteF64F32 => float_from_float(m, o, W32),
         U::ReinterpretI32F32 | U::ReinterpretI64F64 => bits_from_float(m, o),
         U::ReinterpretF32I32 | U::ReinterpretF64I64 => float_from_bits(m, o),
+        U::ConvertUF32I64 => float_from_int(m, o, FromInt::U64, W32),
+        U::ConvertUF64I64 => float_from_int(m, o, FromInt::U64, W64),
+        U::PopcntI32 if m.has(Feature::Popcnt) => int(m, o, IntUnary::Popcnt, W32),
+        U::PopcntI64 if m.has(Feature::Popcnt) => int(m, o, IntUnary::Popcnt, W64),
+        U::CeilF32 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Ceil, W32),
+        U::FloorF32 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Floor, W32),
+        U::TruncF32 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Trunc, W32),
+        U::NearestF32 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Nearest, W32),
+        U::CeilF64 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Ceil, W64),
+        U::FloorF64 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Floor, W64),
+        U::TruncF64 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Trunc, W64),
+        U::NearestF64 if m.has(Feature::Rounding) => float_unary(m, o, FloatUnary::Nearest, W64),
         U::PopcntI32
         | U::PopcntI64
         | U::CeilF32
@@ -104,26 +116,66 @@ pub(super) fn unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: UnaryOp) {
         | U::CeilF64
         | U::FloorF64
         | U::TruncF64
-        | U::NearestF64
-        | U::TruncSI32F32
-        | U::TruncUI32F32
-        | U::TruncSI32F64
-        | U::TruncUI32F64
-        | U::TruncSI64F32
-        | U::TruncUI64F32
-        | U::TruncSI64F64
-        | U::TruncUI64F64
-        | U::TruncSatSI32F32
-        | U::TruncSatUI32F32
-        | U::TruncSatSI32F64
-        | U::TruncSatUI32F64
-        | U::TruncSatSI64F32
-        | U::TruncSatUI64F32
-        | U::TruncSatSI64F64
-        | U::TruncSatUI64F64
-        | U::ConvertUF32I64
-        | U::ConvertUF64I64 => o.by_helper(m, Helper::Step),
+        | U::NearestF64 => o.by_helper(m, Helper::Step),
+        U::TruncSI32F32 => truncate(m, o, ToInt::S32, W32),
+        U::TruncUI32F32 => truncate(m, o, ToInt::U32, W32),
+        U::TruncSI32F64 => truncate(m, o, ToInt::S32, W64),
+        U::TruncUI32F64 => truncate(m, o, ToInt::U32, W64),
+        U::TruncSI64F32 => truncate(m, o, ToInt::S64, W32),
+        U::TruncUI64F32 => truncate(m, o, ToInt::U64, W32),
+        U::TruncSI64F64 => truncate(m, o, ToInt::S64, W64),
+        U::TruncUI64F64 => truncate(m, o, ToInt::U64, W64),
+        U::TruncSatSI32F32 => saturate(m, o, ToInt::S32, W32),
+        U::TruncSatUI32F32 => saturate(m, o, ToInt::U32, W32),
+        U::TruncSatSI32F64 => saturate(m, o, ToInt::S32, W64),
+        U::TruncSatUI32F64 => saturate(m, o, ToInt::U32, W64),
+        U::TruncSatSI64F32 => saturate(m, o, ToInt::S64, W32),
+        U::TruncSatUI64F32 => saturate(m, o, ToInt::U64, W32),
+        U::TruncSatSI64F64 => saturate(m, o, ToInt::S64, W64),
+        U::TruncSatUI64F64 => saturate(m, o, ToInt::U64, W64),
     }
+}
+
+/// Converts to an integer, and traps where there is none.
+fn truncate<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from: Width) {
+    let [_, a] = Unary::LANES;
+    let a = o.float(m, a);
+    let (least, beyond) = range(to, from);
+    let test = |cond, b| FloatTest { cond, width: from, a, b };
+    o.trap_if_float(m, test(FloatCond::Ne, a), TrapCause::InvalidConversionToInteger);
+    let too_small = if least.1 { FloatCond::NotGe } else { FloatCond::NotGt };
+    o.trap_if_float(m, test(too_small, Imm(least.0)), TrapCause::IntegerOverflow);
+    o.trap_if_float(m, test(FloatCond::NotLt, Imm(beyond)), TrapCause::IntegerOverflow);
+    int_from_float(m, o, to, from, false);
+}
+
+/// The least float that converts, or the greatest that is too small for it (false), and the least that is too large.
+fn range(to: ToInt, from: Width) -> ((u64, bool), u64) {
+    let float = |value: f64| match from {
+        W32 => u64::from((value as f32).to_bits()),
+        W64 => value.to_bits(),
+    };
+    let power = |exponent: i32| 2_f64.powi(exponent);
+    match to {
+        // Between -2^31 - 1 and -2^31 there are numbers that round to the latter, but no `f32`.
+        ToInt::S32 if from == W64 => ((float(-power(31) - 1.0), false), float(power(31))),
+        ToInt::S32 => ((float(-power(31)), true), float(power(31))),
+        ToInt::S64 => ((float(-power(63)), true), float(power(63))),
+        ToInt::U32 => ((float(-1.0), false), float(power(32))),
+        ToInt::U64 => ((float(-1.0), false), float(power(64))),
+    }
+}
+
+fn saturate<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from: Width) {
+    int_from_float(m, o, to, from, true);
+}
+
+fn int_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from: Width, saturates: bool) {
+    let [dst, a] = Unary::LANES;
+    let a = o.float(m, a);
+    let result = o.result(dst);
+    m.int_from_float(to, from, result, a, saturates);
+    o.define(m, dst, result);
 }
 
 fn int_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: IntUnary, width: Width) {
@@ -233,8 +285,6 @@ macro_rules! int_rows {
 enum FloatBinary {
     Op(FloatOp, Width),
     Set(FloatCond, Width),
-    /// Done by a helper.
-    Helper,
 }
 
 pub(super) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryOp) {
@@ -266,8 +316,12 @@ pub(super) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryOp)
         BinaryOp::GtF64 => F::Set(FloatCond::Gt, W64),
         BinaryOp::LeF64 => F::Set(FloatCond::Le, W64),
         BinaryOp::GeF64 => F::Set(FloatCond::Ge, W64),
-        BinaryOp::MinF32 | BinaryOp::MaxF32 | BinaryOp::CopysignF32 | BinaryOp::MinF64 | BinaryOp::MaxF64
-            | BinaryOp::CopysignF64 => F::Helper,
+        BinaryOp::MinF32 => F::Op(FloatOp::Min, W32),
+        BinaryOp::MaxF32 => F::Op(FloatOp::Max, W32),
+        BinaryOp::CopysignF32 => F::Op(FloatOp::Copysign, W32),
+        BinaryOp::MinF64 => F::Op(FloatOp::Min, W64),
+        BinaryOp::MaxF64 => F::Op(FloatOp::Max, W64),
+        BinaryOp::CopysignF64 => F::Op(FloatOp::Copysign, W64),
     });
     match row {
         Ok(row) => {
@@ -286,7 +340,6 @@ pub(super) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryOp)
             m.set_float(FloatTest { cond, width, a, b }, result);
             o.define(m, dst, result);
         }
-        Err(F::Helper) => o.by_helper(m, Helper::Step),
     }
 }
 

@@ -1,7 +1,7 @@
 //! x86-64: two-operand instructions, most of which take one operand from memory.
 //!
 //! `rbx` is the frame, `r15` the context, `r14` the memory; `rax`, `rcx` and `rdx` are scratch, since division and shifts want
-//! them; all others hold pinned registers. Only SSE2 is assumed.
+//! them; all others hold pinned registers. SSE2 is assumed; what newer processors have is used where it is found.
 
 use dynasmrt::{DynasmApi, dynasm};
 
@@ -9,14 +9,42 @@ use super::buffer::{Buffer, Label};
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
-    Access, Addr, Cond, DivideOp, Float, FloatCond, FloatOp, FloatTest, FloatUnary, Fpr, FromInt, Gpr, Int,
-    IntOp, IntUnary, Masm, Roles, Test, Width,
+    Access, Addr, Cond, DivideOp, Feature, Float, FloatCond, FloatOp, FloatTest, FloatUnary, Fpr, FromInt,
+    Gpr, Int, IntOp, IntUnary, Masm, Roles, Test, ToInt, Width,
 };
-use crate::abi;
 
 /// A macro assembler for x86-64.
-#[derive(Debug, Default)]
-pub struct X86_64(Buffer);
+#[derive(Debug)]
+pub struct X86_64(Buffer, Features);
+
+/// The macro assembler of this machine.
+pub type Machine = X86_64;
+
+/// What a processor has beyond SSE2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Features {
+    popcnt: bool,
+    sse41: bool,
+}
+
+impl X86_64 {
+    /// For processors that have all that code can use, as nearly all do.
+    pub fn complete() -> X86_64 {
+        X86_64(Buffer::default(), Features { popcnt: true, sse41: true })
+    }
+
+    /// For the processor that this runs on; for any, where that is of another kind.
+    pub fn of_host() -> X86_64 {
+        #[cfg(target_arch = "x86_64")]
+        let features = Features {
+            popcnt: std::is_x86_feature_detected!("popcnt"),
+            sse41: std::is_x86_feature_detected!("sse4.1"),
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let features = Features { popcnt: false, sse41: false };
+        X86_64(Buffer::default(), features)
+    }
+}
 
 const RAX: Gpr = Gpr(0);
 const RCX: Gpr = Gpr(1);
@@ -27,120 +55,26 @@ const RDI: Gpr = Gpr(7);
 const R14: Gpr = Gpr(14);
 /// The machine file's own float scratch.
 const TEMPORARY: Fpr = Fpr(1);
+/// Free where a method's result is no float.
+const OTHER: Fpr = Fpr(0);
 
 /// How a distance is written: four bytes, from their end.
 const RELATIVE: u8 = 0;
 /// Four bytes, from the place that they hold until then.
 const FROM_TABLE: u8 = 1;
 
-macro_rules! x64 {
-    ($self:ident, $($code:tt)*) => {
-        dynasm!($self.0; .arch x64; $($code)*)
-    };
-}
+#[macro_use]
+mod forms;
+mod floats;
+mod integers;
+mod stubs;
+
+pub use stubs::stubs;
 
 /// Whether a displacement or immediate fits a byte.
 #[inline(always)]
 const fn is_byte(value: i32) -> bool {
     value as i8 as i32 == value
-}
-
-/// One instruction whose last operand is in memory; the frame and the memory are known by name, which makes it shorter.
-macro_rules! from_memory {
-    ($self:ident, $at:expr, $op:tt $bank:ident($r:expr) $(, $size:ident)?) => {
-        match $at {
-            Addr { base: RBX, index: None, disp } if is_byte(disp) => x64!($self, $op $bank($r), $($size)? [BYTE rbx + disp as i8]),
-            Addr { base: RBX, index: None, disp } => x64!($self, $op $bank($r), $($size)? [DWORD rbx + disp]),
-            Addr { base: R14, index: Some((i, 0)), disp: 0 } => x64!($self, $op $bank($r), $($size)? [r14 + Rq(i.0)]),
-            Addr { base: R14, index: Some((i, 0)), disp } if is_byte(disp) => {
-                x64!($self, $op $bank($r), $($size)? [BYTE r14 + Rq(i.0) + disp as i8])
-            }
-            Addr { base: R14, index: Some((i, 0)), disp } => x64!($self, $op $bank($r), $($size)? [DWORD r14 + Rq(i.0) + disp]),
-            Addr { base, index: None, disp } if is_byte(disp) => {
-                x64!($self, $op $bank($r), $($size)? [BYTE Rq(base.0) + disp as i8])
-            }
-            Addr { base, index: None, disp } => x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + disp]),
-            Addr { base, index: Some((i, 0)), disp } => x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + Rq(i.0) + disp]),
-            Addr { base, index: Some((i, 1)), disp } => {
-                x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + 2 * Rq(i.0) + disp])
-            }
-            Addr { base, index: Some((i, 2)), disp } => {
-                x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + 4 * Rq(i.0) + disp])
-            }
-            Addr { base, index: Some((i, _)), disp } => {
-                x64!($self, $op $bank($r), $($size)? [DWORD Rq(base.0) + 8 * Rq(i.0) + disp])
-            }
-        }
-    };
-}
-
-/// One instruction whose first operand is in memory.
-macro_rules! to_memory {
-    ($self:ident, $at:expr, $op:tt $($size:ident)?, $($operand:tt)*) => {
-        match $at {
-            Addr { base: RBX, index: None, disp } if is_byte(disp) => {
-                x64!($self, $op $($size)? [BYTE rbx + disp as i8], $($operand)*)
-            }
-            Addr { base: RBX, index: None, disp } => x64!($self, $op $($size)? [DWORD rbx + disp], $($operand)*),
-            Addr { base: R14, index: Some((i, 0)), disp: 0 } => x64!($self, $op $($size)? [r14 + Rq(i.0)], $($operand)*),
-            Addr { base: R14, index: Some((i, 0)), disp } if is_byte(disp) => {
-                x64!($self, $op $($size)? [BYTE r14 + Rq(i.0) + disp as i8], $($operand)*)
-            }
-            Addr { base: R14, index: Some((i, 0)), disp } => {
-                x64!($self, $op $($size)? [DWORD r14 + Rq(i.0) + disp], $($operand)*)
-            }
-            Addr { base, index: None, disp } if is_byte(disp) => {
-                x64!($self, $op $($size)? [BYTE Rq(base.0) + disp as i8], $($operand)*)
-            }
-            Addr { base, index: None, disp } => x64!($self, $op $($size)? [DWORD Rq(base.0) + disp], $($operand)*),
-            Addr { base, index: Some((i, 0)), disp } => {
-                x64!($self, $op $($size)? [DWORD Rq(base.0) + Rq(i.0) + disp], $($operand)*)
-            }
-            Addr { base, index: Some((i, 1)), disp } => {
-                x64!($self, $op $($size)? [DWORD Rq(base.0) + 2 * Rq(i.0) + disp], $($operand)*)
-            }
-            Addr { base, index: Some((i, 2)), disp } => {
-                x64!($self, $op $($size)? [DWORD Rq(base.0) + 4 * Rq(i.0) + disp], $($operand)*)
-            }
-            Addr { base, index: Some((i, _)), disp } => {
-                x64!($self, $op $($size)? [DWORD Rq(base.0) + 8 * Rq(i.0) + disp], $($operand)*)
-            }
-        }
-    };
-}
-
-/// `dst op= operand` for a register, slot or 32-bit immediate.
-macro_rules! two_operands {
-    ($self:ident, $op:tt, $width:expr, $dst:expr, $operand:expr) => {
-        match ($width, $operand) {
-            (W32, Reg(r)) => x64!($self, $op Rd($dst.0), Rd(r.0)),
-            (W64, Reg(r)) => x64!($self, $op Rq($dst.0), Rq(r.0)),
-            (W32, Mem(at)) => from_memory!($self, at, $op Rd($dst.0)),
-            (W64, Mem(at)) => from_memory!($self, at, $op Rq($dst.0)),
-            (width, Imm(bits)) => {
-                let value = immediate(width, bits).expect("a large immediate is in a register");
-                match width {
-                    W32 if is_byte(value) => x64!($self, $op Rd($dst.0), BYTE value as i8),
-                    W32 => x64!($self, $op Rd($dst.0), DWORD value),
-                    W64 if is_byte(value) => x64!($self, $op Rq($dst.0), BYTE value as i8),
-                    W64 => x64!($self, $op Rq($dst.0), DWORD value),
-                }
-            }
-        }
-    };
-}
-
-/// A scalar float instruction with a register or slot as its second operand.
-macro_rules! scalar {
-    ($self:ident, $width:expr, $single:tt $double:tt, $dst:expr, $operand:expr) => {
-        match ($width, $operand) {
-            (W32, Reg(r)) => x64!($self, $single Rx($dst.0), Rx(r.0)),
-            (W64, Reg(r)) => x64!($self, $double Rx($dst.0), Rx(r.0)),
-            (W32, Mem(at)) => from_memory!($self, at, $single Rx($dst.0)),
-            (W64, Mem(at)) => from_memory!($self, at, $double Rx($dst.0)),
-            (_, Imm(_)) => unreachable!("float immediates are in a register"),
-        }
-    };
 }
 
 /// A constant as an instruction's 32-bit immediate, which is sign-extended.
@@ -186,165 +120,6 @@ fn code_of(cond: Cond) -> Code {
 }
 
 impl X86_64 {
-    /// The operand, or a register that holds it if it is an immediate of more than 32 bits.
-    #[inline(always)]
-    fn small(&mut self, width: Width, operand: Int) -> Int {
-        match operand {
-            Imm(bits) if immediate(width, bits).is_none() => {
-                self.mov(RAX, operand);
-                Reg(RAX)
-            }
-            Reg(_) | Mem(_) | Imm(_) => operand,
-        }
-    }
-
-    fn shift(&mut self, op: IntOp, width: Width, dst: Gpr, a: Int, b: Int) {
-        macro_rules! both {
-            ($name:tt) => {
-                match (width, b) {
-                    (W32, Imm(count)) => x64!(self, $name Rd(dst.0), BYTE count as i8 & 31),
-                    (W64, Imm(count)) => x64!(self, $name Rq(dst.0), BYTE count as i8 & 63),
-                    (W32, _) => x64!(self, $name Rd(dst.0), cl),
-                    (W64, _) => x64!(self, $name Rq(dst.0), cl),
-                }
-            };
-        }
-        if !matches!(b, Imm(_)) {
-            self.mov(RCX, b);
-        }
-        self.mov(dst, a);
-        match op {
-            IntOp::Shl => both!(shl),
-            IntOp::ShrS => both!(sar),
-            IntOp::ShrU => both!(shr),
-            IntOp::Rotl => both!(rol),
-            IntOp::Rotr => both!(ror),
-            IntOp::Add | IntOp::Sub | IntOp::Mul | IntOp::And | IntOp::Or | IntOp::Xor => {
-                unreachable!("no shift")
-            }
-        }
-    }
-
-    fn multiply(&mut self, width: Width, dst: Gpr, a: Int, b: Int) {
-        match (width, a, b) {
-            (W32, Reg(r), Imm(bits)) => x64!(self, imul Rd(dst.0), Rd(r.0), DWORD bits as i32),
-            (W64, Reg(r), Imm(bits)) => x64!(self, imul Rq(dst.0), Rq(r.0), DWORD bits as i32),
-            (W32, Reg(r), Reg(s)) if s == dst => x64!(self, imul Rd(dst.0), Rd(r.0)),
-            (W64, Reg(r), Reg(s)) if s == dst => x64!(self, imul Rq(dst.0), Rq(r.0)),
-            (W32, Mem(at), Reg(s)) if s == dst => from_memory!(self, at, imul Rd(dst.0)),
-            (W64, Mem(at), Reg(s)) if s == dst => from_memory!(self, at, imul Rq(dst.0)),
-            (_, _, Imm(_)) => {
-                self.mov(dst, a);
-                self.multiply(width, dst, Reg(dst), b);
-            }
-            (_, _, Reg(_) | Mem(_)) => {
-                self.mov(dst, a);
-                match (width, b) {
-                    (W32, Reg(r)) => x64!(self, imul Rd(dst.0), Rd(r.0)),
-                    (W64, Reg(r)) => x64!(self, imul Rq(dst.0), Rq(r.0)),
-                    (W32, Mem(at)) => from_memory!(self, at, imul Rd(dst.0)),
-                    (W64, Mem(at)) => from_memory!(self, at, imul Rq(dst.0)),
-                    (_, Imm(_)) => unreachable!("matched above"),
-                }
-            }
-        }
-    }
-
-    /// Sets the flags for a test.
-    fn compare(&mut self, Test { cond, width, a, b }: Test) {
-        let b = self.small(width, b);
-        let bits = matches!(cond, Cond::Any | Cond::None);
-        let a = match (a, b) {
-            (Mem(_), Mem(_)) | (Imm(_), _) => {
-                self.mov(RAX, a);
-                Reg(RAX)
-            }
-            _ => a,
-        };
-        match (a, b, width) {
-            (Reg(a), Imm(0), W32) if !bits => x64!(self, test Rd(a.0), Rd(a.0)),
-            (Reg(a), Imm(0), W64) if !bits => x64!(self, test Rq(a.0), Rq(a.0)),
-            (Reg(a), Imm(value), W32) if bits => x64!(self, test Rd(a.0), DWORD value as i32),
-            (Reg(a), Imm(value), W64) if bits => x64!(self, test Rq(a.0), DWORD value as i32),
-            (Reg(a), Reg(b), W32) if bits => x64!(self, test Rd(a.0), Rd(b.0)),
-            (Reg(a), Reg(b), W64) if bits => x64!(self, test Rq(a.0), Rq(b.0)),
-            (Reg(r), Mem(at), W32) | (Mem(at), Reg(r), W32) if bits => to_memory!(self, at, test, Rd(r.0)),
-            (Reg(r), Mem(at), W64) | (Mem(at), Reg(r), W64) if bits => to_memory!(self, at, test, Rq(r.0)),
-            (Mem(at), Imm(value), W32) if bits => to_memory!(self, at, test DWORD, DWORD value as i32),
-            (Mem(at), Imm(value), W64) if bits => to_memory!(self, at, test QWORD, DWORD value as i32),
-            (Reg(a), Imm(value), width) => match immediate(width, value).expect("small") {
-                value if is_byte(value) => self.compare_byte(width, a, value as u8),
-                value if width == W32 => x64!(self, cmp Rd(a.0), DWORD value),
-                value => x64!(self, cmp Rq(a.0), DWORD value),
-            },
-            (Reg(a), Reg(b), W32) => x64!(self, cmp Rd(a.0), Rd(b.0)),
-            (Reg(a), Reg(b), W64) => x64!(self, cmp Rq(a.0), Rq(b.0)),
-            (Reg(a), Mem(at), W32) => from_memory!(self, at, cmp Rd(a.0)),
-            (Reg(a), Mem(at), W64) => from_memory!(self, at, cmp Rq(a.0)),
-            (Mem(at), Reg(r), W32) => to_memory!(self, at, cmp, Rd(r.0)),
-            (Mem(at), Reg(r), W64) => to_memory!(self, at, cmp, Rq(r.0)),
-            (Mem(Addr { base: RBX, index: None, disp }), Imm(value), width) if is_byte(value as i32) => {
-                self.compare_slot_byte(width, disp, value as u8);
-            }
-            (Mem(at), Imm(value), W32) => to_memory!(self, at, cmp DWORD, DWORD value as i32),
-            (Mem(at), Imm(value), W64) => to_memory!(self, at, cmp QWORD, DWORD value as i32),
-            (Mem(_), Mem(_), _) | (Imm(_), _, _) => unreachable!("in a register by now"),
-        }
-    }
-
-    /// `cmp register, byte`, which dynasm has no form for.
-    fn compare_byte(&mut self, width: Width, a: Gpr, value: u8) {
-        let prefix = 0x40 | u8::from(width == W64) << 3 | a.0 >> 3;
-        if prefix != 0x40 {
-            self.0.put([prefix]);
-        }
-        self.0.put([0x83, 0xf8 | (a.0 & 7), value]);
-    }
-
-    /// `cmp [rbx + disp], byte`, likewise.
-    fn compare_slot_byte(&mut self, width: Width, disp: i32, value: u8) {
-        if width == W64 {
-            self.0.put([0x48]);
-        }
-        if is_byte(disp) {
-            self.0.put([0x83, 0x7b, disp as u8, value]);
-        } else {
-            self.0.put([0x83, 0xbb]);
-            self.0.put(disp.to_le_bytes());
-            self.0.put([value]);
-        }
-    }
-
-    fn in_float_register(&mut self, operand: Float) -> Fpr {
-        match operand {
-            Reg(r) => r,
-            Mem(_) | Imm(_) => {
-                self.fmov(TEMPORARY, operand);
-                TEMPORARY
-            }
-        }
-    }
-
-    /// Sets the flags for a float test; the code under which it is true, and whether a NaN in between decides against it.
-    fn compare_float(&mut self, FloatTest { cond, width, a, b }: FloatTest) -> Code {
-        let (exchange, code) = match cond {
-            FloatCond::Eq => (false, Code::Equal),
-            FloatCond::Ne => (false, Code::NotEqual),
-            FloatCond::Gt => (false, Code::Above),
-            FloatCond::Lt => (true, Code::Above),
-            FloatCond::Ge => (false, Code::NotBelow),
-            FloatCond::Le => (true, Code::NotBelow),
-            FloatCond::NotGt => (false, Code::NotAbove),
-            FloatCond::NotLt => (true, Code::NotAbove),
-            FloatCond::NotGe => (false, Code::Below),
-            FloatCond::NotLe => (true, Code::Below),
-        };
-        let (a, b) = if exchange { (b, a) } else { (a, b) };
-        let a = self.in_float_register(a);
-        scalar!(self, width, ucomiss ucomisd, a, b);
-        code
-    }
-
     fn jump_on(&mut self, code: Code, to: Label) {
         if let Some(target) = self.0.position_of(to) {
             let distance = target as i32 - (self.0.position() as i32 + 2);
@@ -375,7 +150,7 @@ impl Masm for X86_64 {
         memory: R14,
         stack: Gpr(4),
         scratch: [RAX, RCX, RDX],
-        float_scratch: [Fpr(0), TEMPORARY],
+        float_scratch: [OTHER, TEMPORARY],
         pins: &[RSI, RDI, Gpr(8), Gpr(9), Gpr(10), Gpr(11), Gpr(12), Gpr(13)],
         float_pins: &[
             Fpr(2),
@@ -394,7 +169,14 @@ impl Masm for X86_64 {
             Fpr(15),
         ],
     };
-    const MAX_BYTES: usize = 64;
+    const MAX_BYTES: usize = 96;
+
+    fn has(&self, feature: Feature) -> bool {
+        match feature {
+            Feature::Popcnt => self.1.popcnt,
+            Feature::Rounding => self.1.sse41,
+        }
+    }
 
     #[inline(always)]
     fn buffer(&mut self) -> &mut Buffer {
@@ -567,6 +349,17 @@ impl Masm for X86_64 {
                 x64!(self, cmovz eax, ecx);
                 self.mov(dst, Reg(RAX));
             }
+            IntUnary::Popcnt => {
+                // What was in the result's register is waited for.
+                let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
+                if r != dst {
+                    x64!(self, xor Rd(dst.0), Rd(dst.0));
+                }
+                match width {
+                    W32 => x64!(self, popcnt Rd(dst.0), Rd(r.0)),
+                    W64 => x64!(self, popcnt Rq(dst.0), Rq(r.0)),
+                }
+            }
             IntUnary::Extend8 | IntUnary::Extend16 | IntUnary::Extend32 | IntUnary::Wrap => {
                 let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
                 match (op, width) {
@@ -575,7 +368,9 @@ impl Masm for X86_64 {
                     (IntUnary::Extend16, W32) => x64!(self, movsx Rd(dst.0), Rw(r.0)),
                     (IntUnary::Extend16, W64) => x64!(self, movsx Rq(dst.0), Rw(r.0)),
                     (IntUnary::Extend32, _) => x64!(self, movsxd Rq(dst.0), Rd(r.0)),
-                    (IntUnary::Wrap | IntUnary::Clz | IntUnary::Ctz, _) => x64!(self, mov Rd(dst.0), Rd(r.0)),
+                    (IntUnary::Wrap | IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt, _) => {
+                        x64!(self, mov Rd(dst.0), Rd(r.0))
+                    }
                 }
             }
         }
@@ -595,7 +390,11 @@ impl Masm for X86_64 {
     }
 
     fn float(&mut self, op: FloatOp, width: Width, dst: Fpr, a: Float, b: Float) {
+        if op == FloatOp::Copysign {
+            return self.copysign(width, dst, a, b);
+        }
         let b = match b {
+            Mem(_) if matches!(op, FloatOp::Min | FloatOp::Max) => Reg(self.in_float_register(b)),
             Imm(_) => Reg(self.in_float_register(b)),
             Reg(r) if r == dst && a != b => {
                 self.fmov(TEMPORARY, b);
@@ -609,38 +408,46 @@ impl Masm for X86_64 {
             FloatOp::Sub => scalar!(self, width, subss subsd, dst, b),
             FloatOp::Mul => scalar!(self, width, mulss mulsd, dst, b),
             FloatOp::Div => scalar!(self, width, divss divsd, dst, b),
+            FloatOp::Min | FloatOp::Max | FloatOp::Copysign => self.least_or_greatest(op, width, dst, b),
         }
     }
 
     fn float_unary(&mut self, op: FloatUnary, width: Width, dst: Fpr, a: Float) {
-        if op == FloatUnary::Sqrt {
-            // The upper half of the register stays as it is.
-            self.fmov(dst, a);
-            return scalar!(self, width, sqrtss sqrtsd, dst, Reg(dst));
-        }
-        match a {
-            Reg(r) => x64!(self, movq rax, Rx(r.0)),
-            Mem(at) => self.mov(RAX, Mem(at)),
-            Imm(bits) => self.mov(RAX, Imm(bits)),
-        }
         let sign = if width == W32 { 31 } else { 63 };
         match op {
-            FloatUnary::Abs => x64!(self, btr rax, BYTE sign),
-            FloatUnary::Neg | FloatUnary::Sqrt => x64!(self, btc rax, BYTE sign),
+            FloatUnary::Sqrt => {
+                // The upper half of the register stays as it is; so it does in rounding.
+                self.fmov(dst, a);
+                scalar!(self, width, sqrtss sqrtsd, dst, Reg(dst));
+            }
+            FloatUnary::Nearest => self.round(8, width, dst, a),
+            FloatUnary::Floor => self.round(9, width, dst, a),
+            FloatUnary::Ceil => self.round(10, width, dst, a),
+            FloatUnary::Trunc => self.round(11, width, dst, a),
+            FloatUnary::Abs => {
+                self.bits_in(RAX, a);
+                x64!(self, btr rax, BYTE sign; movq Rx(dst.0), rax);
+            }
+            FloatUnary::Neg => {
+                self.bits_in(RAX, a);
+                x64!(self, btc rax, BYTE sign; movq Rx(dst.0), rax);
+            }
         }
-        x64!(self, movq Rx(dst.0), rax);
     }
 
     fn float_from_int(&mut self, from: FromInt, width: Width, dst: Fpr, a: Int) {
         let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
         // The upper part stays as it is, and what was there before is waited for.
         x64!(self, xorps Rx(dst.0), Rx(dst.0));
+        if from == FromInt::U64 {
+            return self.float_from_unsigned(width, dst, r);
+        }
         match (from, width) {
             (FromInt::S32, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rd(r.0)),
             (FromInt::S32, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rd(r.0)),
             // Slots of 32 bits have an upper half of zeros.
-            (FromInt::U32 | FromInt::S64, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rq(r.0)),
-            (FromInt::U32 | FromInt::S64, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rq(r.0)),
+            (FromInt::U32 | FromInt::S64 | FromInt::U64, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rq(r.0)),
+            (FromInt::U32 | FromInt::S64 | FromInt::U64, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rq(r.0)),
         }
     }
 
@@ -658,6 +465,37 @@ impl Masm for X86_64 {
             }
         }
         self.fmov(dst, Reg(TEMPORARY));
+    }
+
+    fn int_from_float(&mut self, to: ToInt, from: Width, dst: Gpr, a: Float, saturates: bool) {
+        let a = self.in_float_register(a);
+        match to {
+            ToInt::S32 | ToInt::S64 if saturates => self.saturate_signed(to, from, dst, a),
+            ToInt::S32 => self.truncate(W32, from, dst, a),
+            ToInt::S64 => self.truncate(W64, from, dst, a),
+            ToInt::U32 => {
+                let mut a = a;
+                if saturates {
+                    self.not_negative(from, a);
+                    a = TEMPORARY;
+                    if from == W32 {
+                        x64!(self, cvtss2sd Rx(a.0), Rx(a.0));
+                    }
+                    self.fmov(OTHER, Imm(f64::from(u32::MAX).to_bits()));
+                    x64!(self, minsd Rx(a.0), Rx(OTHER.0));
+                }
+                let from = if saturates { W64 } else { from };
+                self.truncate(W64, from, dst, a);
+            }
+            ToInt::U64 => {
+                if saturates {
+                    self.not_negative(from, a);
+                } else {
+                    self.fmov(TEMPORARY, Reg(a));
+                }
+                self.truncate_unsigned(from, dst, saturates);
+            }
+        }
     }
 
     fn float_from_bits(&mut self, dst: Fpr, a: Gpr) {
@@ -835,73 +673,4 @@ impl Masm for X86_64 {
         place.copy_from_slice(&(target.wrapping_sub(from)).to_le_bytes());
         true
     }
-}
-
-impl X86_64 {
-    /// The operand in a register.
-    fn in_register(&mut self, operand: Int) -> Int {
-        match operand {
-            Reg(_) => operand,
-            Mem(_) | Imm(_) => {
-                self.mov(RAX, operand);
-                Reg(RAX)
-            }
-        }
-    }
-}
-
-/// The code that every engine needs once.
-///
-/// The entry from the host keeps, below what it saves, the address that code which stops returns to by
-/// [`Masm::unwind`]; the store context's segment leads there.
-pub fn stubs() -> (Vec<u8>, abi::Stubs) {
-    use abi::{Helper, Status, frame, instance, memory, store};
-    let mut m = X86_64::default();
-    m.0.reset(0);
-    let trapped = m.0.label();
-    let enter = m.0.position();
-    x64!(m,
-        push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14; push r15;
-        mov rbx, rsi; mov r15, rdx; mov rax, rcx;
-        mov r14, [r15 + instance::MEMORY]; mov r14, [r14 + memory::BASE];
-        mov rcx, [r15 + instance::STORE]; push QWORD [rcx + store::SEGMENT]
-    );
-    // lea rdx, [rip + trapped]
-    m.0.put([0x48, 0x8d, 0x15]);
-    m.distance(trapped);
-    x64!(m, push rdx; mov [rcx + store::SEGMENT], rsp; sub rsp, 8; call rdi; add rsp, 16; xor eax, eax);
-    m.0.bind(trapped);
-    x64!(m,
-        mov rcx, [r15 + instance::STORE]; pop QWORD [rcx + store::SEGMENT];
-        pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp; ret
-    );
-
-    m.align();
-    let interpret = m.0.position();
-    let (returned, go_on) = (m.0.label(), m.0.label());
-    x64!(m,
-        push rbp; mov rbp, rsp; mov rdi, rbx; mov rsi, rax;
-        mov rax, [r15 + instance::STORE]; mov rax, [rax + store::HELPERS];
-        call QWORD [rax + Helper::Interpret as i32 * 8]; test rax, rax
-    );
-    m.jump_on(Code::Equal, returned);
-    x64!(m, cmp rax, DWORD Status::Faulted as i32);
-    m.jump_on(Code::Above, go_on);
-    x64!(m, mov rcx, [r15 + instance::STORE]; mov rsp, [rcx + store::SEGMENT]; ret);
-    m.0.bind(go_on);
-    x64!(m,
-        mov r15, [rbx + frame::INSTANCE]; mov r14, [r15 + instance::MEMORY]; mov r14, [r14 + memory::BASE];
-        pop rbp; jmp QWORD [rax + abi::slot::ENTRY]
-    );
-    m.0.bind(returned);
-    x64!(m, pop rbp; ret);
-
-    m.align();
-    let fault = m.0.position();
-    x64!(m,
-        mov rcx, [r15 + instance::STORE]; mov [rcx + store::TRAP], rax; mov [rcx + store::TRAP_FRAME], rbx;
-        mov eax, DWORD Status::Faulted as i32; mov rsp, [rcx + store::SEGMENT]; ret
-    );
-    m.0.link(X86_64::patch);
-    (m.0.bytes().to_vec(), abi::Stubs { enter, interpret, fault })
 }

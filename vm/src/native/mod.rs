@@ -10,7 +10,7 @@ use bytecode_spec::{Pc, TrapCause};
 use strata_jit::abi::{self, Status};
 use strata_jit::maps::CompiledCode;
 use strata_jit::template::compile::{Compiler, Request};
-use strata_jit::template::x86_64::{X86_64, stubs};
+use strata_jit::template::host::{Machine, stubs};
 
 use crate::code::{CodeSlot, CodeSpace, Version};
 use crate::config::Config;
@@ -27,7 +27,7 @@ pub(crate) struct Native {
     /// The entry of functions without machine code.
     pub(crate) interpret: *const u8,
     pub(crate) helpers: [*const (); abi::Helper::COUNT],
-    compiler: Mutex<Compiler<X86_64>>,
+    compiler: Mutex<Compiler<Machine>>,
 }
 
 // SAFETY: addresses of code that is never written again, and of functions.
@@ -50,7 +50,7 @@ impl Native {
             enter: at(places.enter).cast(),
             interpret: at(places.interpret),
             helpers: helpers::table(),
-            compiler: Mutex::default(),
+            compiler: Mutex::new(Compiler::new(Machine::of_host())),
         })
     }
 
