@@ -55,7 +55,8 @@ pub mod store {
     pub const TRAP_FRAME: i32 = 40;
     /// See [`TRAP_FRAME`].
     pub const TRAP: i32 = 48;
-    /// Pointer to the helpers, in the order of [`Helper`](super::Helper).
+    /// Pointer to the helpers, in the order of [`Helper`](super::Helper), and behind them the entry of functions without
+    /// machine code.
     pub const HELPERS: i32 = 56;
 }
 
@@ -77,12 +78,12 @@ pub mod table {
 
 /// A function record.
 pub mod record {
-    /// Pointer to the slot; null for a host function.
-    pub const SLOT: i32 = 0;
+    /// Pointer to the slot; null where a helper must call: a host function, an instance that runs no machine code.
+    pub const SLOT: i32 = 8;
     /// Pointer to the instance context.
-    pub const INSTANCE: i32 = 8;
+    pub const INSTANCE: i32 = 16;
     /// Signature, 32 bits.
-    pub const SIGNATURE: i32 = 24;
+    pub const SIGNATURE: i32 = 32;
 }
 
 /// A function's slot. Whoever goes to an entry has the slot's address in the first scratch register.
@@ -149,11 +150,11 @@ pub enum Helper {
     /// `(frame, pc) -> status`: does what the one instruction at `pc` does, but control flow; 0, or [`Status::Trapped`]
     /// with the trap noted, or [`Status::Stopped`].
     Step = 0,
-    /// `(frame, pc) -> status`: the same for a call through a record, of an import or a table; its results are in their
-    /// registers.
+    /// `(frame, pc, record) -> status`: calls the function of a record that has no slot. Arguments and link are in the frame behind
+    /// this one, where its results are then.
     Call = 1,
-    /// `(frame, pc) -> slot`: puts the callee of a tail call through a record into the frame. 0 when the results are in
-    /// the frame's first registers already; [`Status`] values 1 and 2 as for `Step`; or the callee's slot.
+    /// `(frame, pc, record) -> slot`: puts such a function in place of this one. 0 when its results are in the frame's first
+    /// registers already; [`Status`] values 1 and 2 as for `Step`; or the callee's slot, to be interpreted.
     TailCall = 2,
     /// `(frame, slot) -> slot`: runs the function of that slot, whose frame it is, in tier 0. As for `TailCall`: 0 when it
     /// has returned, a slot when it has been replaced by a function with machine code.

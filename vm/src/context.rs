@@ -76,7 +76,7 @@ const _: () = {
     assert!(offset_of!(MemoryRecord, len) == abi::memory::LEN as usize);
     assert!(offset_of!(TableRecord, base) == abi::table::BASE as usize);
     assert!(offset_of!(TableRecord, len) == abi::table::LEN as usize);
-    assert!(offset_of!(FuncRecord, slot) == abi::record::SLOT as usize);
+    assert!(offset_of!(FuncRecord, native_slot) == abi::record::SLOT as usize);
     assert!(offset_of!(FuncRecord, instance) == abi::record::INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == abi::record::SIGNATURE as usize);
     assert!(offset_of!(CodeSlot, entry) == abi::slot::ENTRY as usize);
@@ -159,6 +159,8 @@ pub(crate) struct Segments {
 pub(crate) struct FuncRecord {
     /// The function's slot; null for a host function.
     pub(crate) slot: *const CodeSlot,
+    /// The same for machine code; null also where the instance does not [run any](InstanceContext::runs_machine_code).
+    pub(crate) native_slot: *const CodeSlot,
     /// The instance it runs in; null for a host function.
     pub(crate) instance: *const InstanceContext,
     /// The host function, if it is one.

@@ -277,6 +277,7 @@ fn build(opaque: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Resul
         .zip(loaded.slots.iter().zip(&on_paper.functions))
         .map(|(i, (slot, function))| FuncRecord {
             slot,
+            native_slot: if data.context.runs_machine_code { slot } else { std::ptr::null() },
             instance: &raw const data.context,
             host: std::ptr::null(),
             signature: loaded.signatures[function.ty.index()],

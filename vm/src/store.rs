@@ -319,6 +319,7 @@ impl StoreOpaque {
     pub(crate) fn add_host(&mut self, func: Arc<HostFunc>) -> *const FuncRecord {
         let record = Stable::new(FuncRecord {
             slot: std::ptr::null::<CodeSlot>(),
+            native_slot: std::ptr::null::<CodeSlot>(),
             instance: std::ptr::null::<InstanceContext>(),
             host: Arc::as_ptr(&func),
             signature: self.engine.signature(&func.ty),

@@ -87,6 +87,15 @@ enum Exit {
         pc: u32,
         resume: Label,
     },
+    /// A call of a record without a slot; `resume` follows with the results behind the frame.
+    Call {
+        pc: u32,
+        resume: Label,
+    },
+    /// A tail call of one.
+    TailCall {
+        pc: u32,
+    },
 }
 
 impl<M: Masm> Compiler<M> {
@@ -234,7 +243,7 @@ impl Driver {
         let limit = Mem(Addr::at(store, abi::store::NATIVE_LIMIT));
         let native = Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit };
         self.exit_if(m, native, overflow());
-        self.poll(m, abi::trap::ON_ENTRY);
+        self.poll_at(m, abi::trap::ON_ENTRY);
         self.clear(m, &request.clear);
         for i in 0..self.pins.pinned.len() {
             let reg = self.pins.pinned[i];
@@ -283,7 +292,7 @@ impl Driver {
     }
 
     /// A safepoint before the current instruction, or on entry.
-    fn poll<M: Masm>(&mut self, m: &mut M, pc: u32) {
+    fn poll_at<M: Masm>(&mut self, m: &mut M, pc: u32) {
         let store = Self::store_context(m, M::ROLES.scratch[1]);
         let word = Mem(Addr::at(store, abi::store::POLL));
         let asked = m.buffer().label();
@@ -296,7 +305,7 @@ impl Driver {
     /// Whether a displacement goes backwards, or to the instruction itself.
     fn poll_if_backward<M: Masm>(&mut self, m: &mut M, displacement: i32) {
         if displacement <= 0 {
-            self.poll(m, self.pc as u32);
+            self.poll_at(m, self.pc as u32);
         }
     }
 
@@ -333,10 +342,53 @@ impl Driver {
 
     /// The context and memory of the instance that the frame belongs to.
     fn own_instance<M: Masm>(m: &mut M) {
-        let (context, memory) = (M::ROLES.context, M::ROLES.memory);
-        m.mov(context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
-        m.mov(memory, Mem(Addr::at(context, abi::instance::MEMORY)));
+        m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+        Self::memory_of(m);
+    }
+
+    /// The memory of the instance whose context is in its register.
+    fn memory_of<M: Masm>(m: &mut M) {
+        let memory = M::ROLES.memory;
+        m.mov(memory, Mem(Addr::at(M::ROLES.context, abi::instance::MEMORY)));
         m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
+    }
+
+    /// Goes over to the instance of a record, and notes it in a frame's header.
+    fn instance_of<M: Masm>(m: &mut M, record: Gpr, header: Addr) {
+        let context = M::ROLES.context;
+        m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
+        m.store_slot(header, InReg(context));
+        Self::memory_of(m);
+    }
+
+    /// The place of a word of the frame behind this one.
+    fn callee<M: Masm>(&self, offset: i32) -> Addr {
+        Addr::at(M::ROLES.frame, self.frame_bytes + offset)
+    }
+
+    /// Everything before a call but what depends on the callee. Uses `scratch[0]`.
+    fn begin_call<M: Masm>(&self, m: &mut M, args: isa::List) {
+        m.buffer().reserve(32 * (args.len as usize + 2 * self.pins.pinned.len()) + 8 * M::MAX_BYTES);
+        self.pass(m, args, self.frame_bytes);
+        m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
+        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u32)));
+        self.spill(m);
+    }
+
+    /// Everything behind one.
+    fn end_call<M: Masm>(&self, m: &mut M, results: isa::List) {
+        m.buffer().reserve(32 * results.len as usize);
+        self.reload(m);
+        for i in 0..results.len {
+            let reg = results.reg(self.code(), i);
+            self.take(m, reg, self.callee::<M>(i as i32 * 8));
+        }
+    }
+
+    /// The lists of the current instruction: registers that are read, and registers that are written.
+    fn lists(&self) -> (isa::List, isa::List) {
+        let op = Op::from_code(self.code().lane(0)).expect("verified");
+        op.info().lists(self.code()).expect("a call has lists")
     }
 
     /// Puts values into consecutive places, which are none of theirs.
@@ -404,6 +456,13 @@ impl Driver {
                     }
                     m.jump(resume);
                 }
+                Exit::Call { pc, resume } => {
+                    let record = InReg(M::ROLES.scratch[2]);
+                    Self::helper(m, Helper::Call, &[InReg(M::ROLES.frame), Imm(pc.into()), record]);
+                    self.leave_if_stopped(m);
+                    m.jump(resume);
+                }
+                Exit::TailCall { pc } => self.tail_call_by_helper(m, pc),
             }
             done += 1;
         }
@@ -428,6 +487,27 @@ impl Driver {
                 m.table_entry(table, target);
             }
         }
+    }
+
+    /// Calls the function of a record without a slot in place of this one.
+    fn tail_call_by_helper<M: Masm>(&mut self, m: &mut M, pc: u32) {
+        let [slot, second, record] = M::ROLES.scratch;
+        m.buffer().reserve(32 * self.pins.pinned.len());
+        self.spill(m);
+        Self::helper(m, Helper::TailCall, &[InReg(M::ROLES.frame), Imm(pc.into()), InReg(record)]);
+        let (returned, go_on) = (m.buffer().label(), m.buffer().label());
+        m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, returned);
+        let is_slot = Test { cond: Cond::GtU, width: W64, a: InReg(slot), b: Imm(Status::Faulted as u64) };
+        m.jump_if(is_slot, go_on);
+        self.leave_if_stopped(m);
+        m.buffer().bind(go_on);
+        // The helper has put the callee's instance into the frame.
+        Self::own_instance(m);
+        let table = Self::store_context(m, second);
+        m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
+        m.leave_to(Addr::at(table, Helper::COUNT as i32 * 8));
+        m.buffer().bind(returned);
+        m.leave();
     }
 }
 
@@ -527,7 +607,7 @@ impl<M: Masm> Operands<M> for Driver {
         let targets: Vec<i32> =
             (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
         if targets.iter().any(|&displacement| displacement <= 0) {
-            self.poll(m, self.pc as u32);
+            self.poll_at(m, self.pc as u32);
         }
         let labels: Vec<Label> = targets.iter().map(|&displacement| self.label_at(displacement)).collect();
         let Some((&last, _)) = labels.split_last() else { return };
@@ -561,65 +641,72 @@ impl<M: Masm> Operands<M> for Driver {
         self.faults.push((m.buffer().position(), Pc(self.pc as u32)));
     }
 
-    fn by_helper(&mut self, m: &mut M, helper: Helper) {
+    fn by_helper(&mut self, m: &mut M) {
         m.buffer().reserve(32 * self.pins.pinned.len());
         self.spill(m);
-        Self::helper(m, helper, &[InReg(M::ROLES.frame), Imm(self.pc as u64)]);
+        Self::helper(m, Helper::Step, &[InReg(M::ROLES.frame), Imm(self.pc as u64)]);
         self.leave_if_stopped(m);
         self.reload(m);
+    }
+
+    fn poll(&mut self, m: &mut M) {
+        self.poll_at(m, self.pc as u32);
     }
 
     fn call(&mut self, m: &mut M) {
         let (operands, _) = isa::Call::read(self.code());
         let (frame, context) = (M::ROLES.frame, M::ROLES.context);
-        m.buffer().reserve(
-            32 * (operands.args.len + operands.results.len + 2 * self.pins.pinned.len() as u32) as usize,
-        );
-        let callee = |offset: i32| Addr::at(frame, self.frame_bytes + offset);
-        self.pass(m, operands.args, self.frame_bytes);
-        m.store_slot(callee(abi::frame::CALLER), InReg(frame));
-        m.store_slot(callee(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u32)));
-        m.store_slot(callee(abi::frame::INSTANCE), InReg(context));
-        self.spill(m);
+        self.begin_call(m, operands.args);
+        m.store_slot(self.callee::<M>(abi::frame::INSTANCE), InReg(context));
         let entry = self.entry_of(m, operands.func);
-        m.lea(W64, frame, Addr::at(frame, self.frame_bytes));
+        m.lea(W64, frame, self.callee::<M>(0));
         m.call(entry);
         m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
         if self.switches {
             Self::own_instance(m);
         }
-        self.reload(m);
-        for i in 0..operands.results.len {
-            let reg = operands.results.reg(self.code(), i);
-            self.take(m, reg, Addr::at(frame, self.frame_bytes + i as i32 * 8));
-        }
+        self.end_call(m, operands.results);
     }
 
     fn tail_call(&mut self, m: &mut M) {
         let (operands, _) = isa::TailCall::read(self.code());
         m.buffer().reserve(32 * operands.args.len as usize);
-        self.poll(m, self.pc as u32);
+        self.poll(m);
         self.replace(m, operands.args);
         let entry = self.entry_of(m, operands.func);
         m.leave_to(entry);
     }
 
-    fn tail_call_record(&mut self, m: &mut M) {
-        m.buffer().reserve(32 * self.pins.pinned.len());
-        self.spill(m);
-        Self::helper(m, Helper::TailCall, &[InReg(M::ROLES.frame), Imm(self.pc as u64)]);
-        let slot = M::ROLES.scratch[0];
-        let (returned, go_on) = (m.buffer().label(), m.buffer().label());
-        m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, returned);
-        let is_slot = Test { cond: Cond::GtU, width: W64, a: InReg(slot), b: Imm(Status::Faulted as u64) };
-        m.jump_if(is_slot, go_on);
-        self.leave_if_stopped(m);
-        m.buffer().bind(go_on);
-        // The helper has put the callee's instance into the frame.
+    fn call_record(&mut self, m: &mut M) {
+        let (args, results) = self.lists();
+        let frame = M::ROLES.frame;
+        let [slot, _, record] = M::ROLES.scratch;
+        self.begin_call(m, args);
+        m.mov(slot, Mem(Addr::at(record, abi::record::SLOT)));
+        let (other, resume) = (m.buffer().label(), m.buffer().label());
+        m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, other);
+        self.exits.push((other, Exit::Call { pc: self.pc as u32, resume }));
+        Self::instance_of(m, record, self.callee::<M>(abi::frame::INSTANCE));
+        m.lea(W64, frame, self.callee::<M>(0));
+        m.call(Addr::at(slot, abi::slot::ENTRY));
+        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
         Self::own_instance(m);
+        m.buffer().bind(resume);
+        self.end_call(m, results);
+    }
+
+    fn tail_call_record(&mut self, m: &mut M) {
+        let (args, _) = self.lists();
+        let [slot, _, record] = M::ROLES.scratch;
+        m.buffer().reserve(32 * args.len as usize);
+        let other = m.buffer().label();
+        let at_slot = Mem(Addr::at(record, abi::record::SLOT));
+        m.jump_if(Test { cond: Cond::Eq, width: W64, a: at_slot, b: Imm(0) }, other);
+        self.exits.push((other, Exit::TailCall { pc: self.pc as u32 }));
+        self.replace(m, args);
+        m.mov(slot, at_slot);
+        Self::instance_of(m, record, Addr::at(M::ROLES.frame, abi::frame::INSTANCE));
         m.leave_to(Addr::at(slot, abi::slot::ENTRY));
-        m.buffer().bind(returned);
-        m.leave();
     }
 
     fn ret(&mut self, m: &mut M) {
@@ -666,31 +753,31 @@ impl<M: Masm> Visitor for Translation<'_, M> {
         visit_load_indexed LoadIndexedOp LoadIndexed => |m, o, op| templates::load_indexed(*m, *o, op);
         visit_store StoreOp Store => |m, o, op| templates::store(*m, *o, op);
         visit_store_indexed StoreIndexedOp StoreIndexed => |m, o, op| templates::store_indexed(*m, *o, op);
-        visit_memory_size MemorySizeOp MemorySize => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_memory_grow MemoryGrowOp MemoryGrow => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_memory_fill MemoryFillOp MemoryFill => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_memory_copy MemoryCopyOp MemoryCopy => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_memory_init MemoryInitOp MemoryInit => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_data_drop DataDropOp DataDrop => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_get TableGetOp TableGet => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_set TableSetOp TableSet => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_size TableSizeOp TableSize => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_grow TableGrowOp TableGrow => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_fill TableFillOp TableFill => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_copy TableCopyOp TableCopy => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_table_init TableInitOp TableInit => |m, o, _| o.by_helper(*m, Helper::Step);
-        visit_elem_drop ElemDropOp ElemDrop => |m, o, _| o.by_helper(*m, Helper::Step);
+        visit_memory_size MemorySizeOp MemorySize => |m, o, _| templates::memory_size(*m, *o);
+        visit_memory_grow MemoryGrowOp MemoryGrow => |m, o, _| o.by_helper(*m);
+        visit_memory_fill MemoryFillOp MemoryFill => |m, o, _| o.by_helper(*m);
+        visit_memory_copy MemoryCopyOp MemoryCopy => |m, o, _| o.by_helper(*m);
+        visit_memory_init MemoryInitOp MemoryInit => |m, o, _| o.by_helper(*m);
+        visit_data_drop DataDropOp DataDrop => |m, o, _| o.by_helper(*m);
+        visit_table_get TableGetOp TableGet => |m, o, _| templates::table_get(*m, *o);
+        visit_table_set TableSetOp TableSet => |m, o, _| templates::table_set(*m, *o);
+        visit_table_size TableSizeOp TableSize => |m, o, _| templates::table_size(*m, *o);
+        visit_table_grow TableGrowOp TableGrow => |m, o, _| o.by_helper(*m);
+        visit_table_fill TableFillOp TableFill => |m, o, _| o.by_helper(*m);
+        visit_table_copy TableCopyOp TableCopy => |m, o, _| o.by_helper(*m);
+        visit_table_init TableInitOp TableInit => |m, o, _| o.by_helper(*m);
+        visit_elem_drop ElemDropOp ElemDrop => |m, o, _| o.by_helper(*m);
         visit_ref_null RefNullOp RefNull => |m, o, _| templates::ref_null(*m, *o);
         visit_ref_is_null RefIsNullOp RefIsNull => |m, o, _| templates::ref_is_null(*m, *o);
         visit_ref_func RefFuncOp RefFunc => |m, o, _| templates::ref_func(*m, *o);
         visit_global_get GlobalGetOp GlobalGet => |m, o, _| templates::global_get(*m, *o);
         visit_global_set GlobalSetOp GlobalSet => |m, o, _| templates::global_set(*m, *o);
         visit_call CallOp Call => |m, o, _| Operands::<M>::call(*o, *m);
-        visit_call_import CallImportOp CallImport => |m, o, _| o.by_helper(*m, Helper::Call);
-        visit_call_indirect CallIndirectOp CallIndirect => |m, o, _| o.by_helper(*m, Helper::Call);
+        visit_call_import CallImportOp CallImport => |m, o, _| templates::call_import(*m, *o);
+        visit_call_indirect CallIndirectOp CallIndirect => |m, o, _| templates::call_indirect(*m, *o);
         visit_tail_call TailCallOp TailCall => |m, o, _| Operands::<M>::tail_call(*o, *m);
-        visit_tail_call_import TailCallImportOp TailCallImport => |m, o, _| Operands::<M>::tail_call_record(*o, *m);
-        visit_tail_call_indirect TailCallIndirectOp TailCallIndirect => |m, o, _| Operands::<M>::tail_call_record(*o, *m);
+        visit_tail_call_import TailCallImportOp TailCallImport => |m, o, _| templates::tail_call_import(*m, *o);
+        visit_tail_call_indirect TailCallIndirectOp TailCallIndirect => |m, o, _| templates::tail_call_indirect(*m, *o);
         visit_ret RetOp Ret => |m, o, _| Operands::<M>::ret(*o, *m);
     }
 

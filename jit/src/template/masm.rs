@@ -324,7 +324,7 @@ pub trait Masm {
     fn mov(&mut self, dst: Gpr, from: Int);
     /// `dst = from`; a slot's 64 bits.
     fn fmov(&mut self, dst: Fpr, from: Float);
-    /// Eight bytes at `at` = `from`; an immediate may clobber `scratch[0]`.
+    /// Eight bytes at `at` = `from`; what is not in a register may clobber `scratch[0]`, in which `at` is not then.
     fn store_slot(&mut self, at: Addr, from: Int);
     /// Eight bytes at `at` = `from`.
     fn store_float_slot(&mut self, at: Addr, from: Fpr);

@@ -5,7 +5,6 @@ use bytecode_spec::TrapCause;
 
 use super::buffer::Label;
 use super::masm::{Float, FloatTest, Fpr, Gpr, Int, Masm, Test};
-use crate::abi::Helper;
 
 /// An operand, by the lane of its fixed part; see `LANES` of the shapes.
 pub type Lane = u8;
@@ -55,12 +54,16 @@ pub trait Operands<M: Masm> {
     }
 
     /// Lets a helper do what the instruction does, on the frame.
-    fn by_helper(&mut self, m: &mut M, helper: Helper);
+    fn by_helper(&mut self, m: &mut M);
+    /// A safepoint before the instruction.
+    fn poll(&mut self, m: &mut M);
     /// Calls a function of the module.
     fn call(&mut self, m: &mut M);
     /// Calls one in place of this one.
     fn tail_call(&mut self, m: &mut M);
-    /// Calls through a record in place of this one.
+    /// Calls the function of a record, which is in the last of `scratch`.
+    fn call_record(&mut self, m: &mut M);
+    /// Calls it in place of this one.
     fn tail_call_record(&mut self, m: &mut M);
     /// Returns.
     fn ret(&mut self, m: &mut M);

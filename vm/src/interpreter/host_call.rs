@@ -70,14 +70,11 @@ unsafe fn call(
     pc: *const u64,
     args: List,
 ) -> Result<*const u64, Stop> {
-    // SAFETY: by contract: the frame's function is of a module, registers lie within it, contexts outlive frames.
+    // SAFETY: by contract: the frame's function is of a module, registers lie within it, contexts outlive frames; the stack has
+    // room behind its limit.
     unsafe {
-        let instance = frame.instance();
-        let store = &*(*instance).store;
-        let host = &*(*record).host;
         let callee = Frame(frame.0.add((*frame.version()).frame_words as usize));
-        let slots = host.ty.params.len().max(host.ty.results.len()).next_multiple_of(2);
-        if callee.0 > store.stack_limit.get() {
+        if callee.0 > (*(*frame.instance()).store).stack_limit.get() {
             return Err(Stop::Trap(TrapCause::StackOverflow));
         }
         for i in 0..args.len {
@@ -85,16 +82,36 @@ unsafe fn call(
         }
         // The walker takes the word before a return pc, here the first word of the call.
         callee.set_link(frame, pc.add(1));
-        callee.set_code(std::ptr::null(), record.cast());
+        enter_host(record, frame.instance(), callee)?;
+        Ok(callee.0)
+    }
+}
 
+/// Calls the host function of `record` with the arguments in the frame `callee`; its results are there then.
+///
+/// # Safety
+///
+/// `callee` lies behind the innermost frame, below the stack's limit; all of its header but what runs in it is written. The
+/// arguments are of the record's signature, the caller's instance is `instance`.
+#[inline(always)]
+pub(crate) unsafe fn enter_host(
+    record: *const FuncRecord,
+    instance: *const InstanceContext,
+    callee: Frame,
+) -> Result<(), Stop> {
+    // SAFETY: by contract; contexts outlive frames.
+    unsafe {
+        let store = &*(*instance).store;
+        let host = &*(*record).host;
+        let slots = host.ty.params.len().max(host.ty.results.len()).next_multiple_of(2);
+        callee.set_code(std::ptr::null(), record.cast());
         let outer = (store.exit_frame.get(), store.frame_top.get());
         store.exit_frame.set(callee.0);
         store.frame_top.set(callee.0.add(slots + HEADER_WORDS));
         let called = catch(|| (host.call)(store.owner.get(), instance, callee.0));
         store.exit_frame.set(outer.0);
         store.frame_top.set(outer.1);
-        called.map_err(Stop::Host)?;
-        Ok(callee.0)
+        called.map_err(Stop::Host)
     }
 }
 

@@ -17,8 +17,7 @@ use bytecode_spec::isa::{self, Words};
 use bytecode_spec::slot::{Outcome, Slot};
 use bytecode_spec::{Op, TrapCause, for_each_shape, semantics};
 
-pub(crate) use helpers::indirect_callee;
-pub(crate) use host_call::{call_host, call_host_directly, tail_call_host};
+pub(crate) use host_call::{call_host_directly, enter_host, tail_call_host};
 
 use crate::code::{BLOCK_START, Version, bump};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};

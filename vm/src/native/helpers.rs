@@ -1,19 +1,17 @@
 //! What machine code calls. It reaches these through the store context, in the order of [`Helper`].
 
-use bytecode_spec::isa::{self, List};
-use bytecode_spec::{FuncIndex, Op, TrapCause};
+use bytecode_spec::{FuncIndex, Op, TrapCause, isa};
 use strata_jit::abi::{self, Helper, Status};
 
 use super::{at_call, has_code, interpret, run};
 use crate::code::CodeSlot;
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place};
-use crate::interpreter::{
-    self, Code, Ended, Stop, Stopped, call_host, indirect_callee, tail_call_host, version_of,
-};
+use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
 
-pub(super) fn table() -> [*const (); Helper::COUNT] {
-    let mut table = [std::ptr::null(); Helper::COUNT];
+/// What the store context's pointer to helpers leads to; `interpret` is the entry of functions without machine code.
+pub(super) fn table(interpret: *const u8) -> [*const (); Helper::COUNT + 1] {
+    let mut table = [interpret.cast(); Helper::COUNT + 1];
     table[Helper::Step as usize] = step as *const ();
     table[Helper::Call as usize] = call as *const ();
     table[Helper::TailCall as usize] = tail_call as *const ();
@@ -49,92 +47,42 @@ extern "C" fn step(frame: *mut u64, pc: u32) -> u64 {
     }
 }
 
-/// A call through a record: the record, or why there is none, its arguments and results.
-struct RecordCall {
-    record: Result<*const FuncRecord, TrapCause>,
-    args: List,
-    results: List,
-}
-
-/// # Safety
-///
-/// `pc` is a call through a record in the function of the frame.
-unsafe fn record_call(frame: *mut u64, code: *const u64) -> RecordCall {
-    const NO_RESULTS: List = List { first: 0, len: 0 };
-    // SAFETY: by contract; the verifier bounded indices and registers.
+extern "C" fn call(frame: *mut u64, pc: u32, record: *const FuncRecord) -> u64 {
+    // SAFETY: as for `step`, at a call through a record, arguments and link in the frame behind.
     unsafe {
-        let instance = &*Frame(frame).instance();
-        let import = |func: FuncIndex| Ok(*instance.records.add(func.index()));
-        let indirect = |index: bytecode_spec::Reg, table, ty| {
-            indirect_callee(instance, table, *frame.add(index.index()) as u32, ty)
-        };
-        match Op::from_code(*code.cast::<u16>() & !crate::code::BLOCK_START) {
-            Some(Op::CallImport) => {
-                let (i, _) = isa::CallImport::read(Code(code));
-                RecordCall { record: import(i.func), args: i.args, results: i.results }
-            }
-            Some(Op::CallIndirect) => {
-                let (i, _) = isa::CallIndirect::read(Code(code));
-                RecordCall { record: indirect(i.index, i.table, i.ty), args: i.args, results: i.results }
-            }
-            Some(Op::TailCallImport) => {
-                let (i, _) = isa::TailCallImport::read(Code(code));
-                RecordCall { record: import(i.func), args: i.args, results: NO_RESULTS }
-            }
-            _ => {
-                let (i, _) = isa::TailCallIndirect::read(Code(code));
-                RecordCall { record: indirect(i.index, i.table, i.ty), args: i.args, results: NO_RESULTS }
-            }
-        }
-    }
-}
-
-extern "C" fn call(frame: *mut u64, pc: u32) -> u64 {
-    // SAFETY: as for `step`, at a call through a record.
-    unsafe {
-        match call_record(frame, pc) {
+        match call_record(frame, pc, record) {
             Ok(()) => Status::Returned as u64,
             Err(stopped) => stop(frame, stopped),
         }
     }
 }
 
-unsafe fn call_record(frame: *mut u64, pc: u32) -> Result<(), Stopped> {
-    // SAFETY: by contract of `call`.
+#[inline(always)]
+unsafe fn call_record(frame: *mut u64, pc: u32, record: *const FuncRecord) -> Result<(), Stopped> {
+    // SAFETY: by contract of `call`. The caller's function has tested that its frame ends below the stack's limit.
     unsafe {
-        let version = Frame(frame).version();
-        let code = (*version).entry.add(pc as usize);
-        let RecordCall { record, args, results } = record_call(frame, code);
-        let record = record.map_err(|cause| at(frame, pc, cause))?;
+        let caller = Frame(frame);
+        let callee = Frame(frame.add((*caller.version()).frame_words as usize));
         if (*record).slot.is_null() {
-            return call_host(record, Frame(frame), code, args, results).map_err(|stop| at(frame, pc, stop));
+            return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, pc, stop));
         }
         let store = store_of(frame);
-        let callee_version = version_of(record);
-        let callee = Frame(frame.add((*version).frame_words as usize));
-        if callee.0.add((*callee_version).frame_words as usize) > store.stack_limit.get()
+        let version = version_of(record);
+        if callee.0.add((*version).frame_words as usize) > store.stack_limit.get()
             || native_stack_is_short(store)
         {
             return Err(at(frame, pc, TrapCause::StackOverflow));
         }
         poll(store).map_err(|cause| at(frame, pc, cause))?;
-        for i in 0..args.len {
-            *callee.0.add(i as usize) = *frame.add(args.reg(Code(code), i).index());
-        }
-        callee.set_link(Frame(frame), abi::frame::return_pc(pc) as *const u64);
-        callee.set_code(callee_version, (*record).instance);
-        run(callee, callee_version)?;
-        for i in 0..results.len {
-            *frame.add(results.reg(Code(code), i).index()) = *callee.0.add(i as usize);
-        }
-        Ok(())
+        callee.set_code(version, (*record).instance);
+        run(callee, version)
     }
 }
 
-extern "C" fn tail_call(frame: *mut u64, pc: u32) -> u64 {
+extern "C" fn tail_call(frame: *mut u64, pc: u32, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `step`, at a tail call through a record.
     unsafe {
-        match tail_call_record(frame, pc) {
+        match tail_call_record(frame, pc, record) {
             Ok(slot) => slot as u64,
             Err(stopped) => stop(frame, stopped),
         }
@@ -142,31 +90,31 @@ extern "C" fn tail_call(frame: *mut u64, pc: u32) -> u64 {
 }
 
 /// Gives the callee's slot, or null when the results are in the frame.
-unsafe fn tail_call_record(frame: *mut u64, pc: u32) -> Result<*const CodeSlot, Stopped> {
-    // SAFETY: by contract of `tail_call`.
+unsafe fn tail_call_record(
+    frame: *mut u64,
+    pc: u32,
+    record: *const FuncRecord,
+) -> Result<*const CodeSlot, Stopped> {
+    // SAFETY: by contract of `tail_call`; the stack has room for arguments behind every frame.
     unsafe {
         let version = Frame(frame).version();
         let code = (*version).entry.add(pc as usize);
-        let RecordCall { record, args, .. } = record_call(frame, code);
-        let record = record.map_err(|cause| at(frame, pc, cause))?;
+        let args = match Op::from_code(*code.cast::<u16>() & !crate::code::BLOCK_START) {
+            Some(Op::TailCallImport) => isa::TailCallImport::read(Code(code)).0.args,
+            _ => isa::TailCallIndirect::read(Code(code)).0.args,
+        };
         if (*record).slot.is_null() {
             let values =
                 tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, pc, stop))?;
             frame.copy_from_nonoverlapping(values.as_ptr(), values.len());
             return Ok(std::ptr::null());
         }
-        let store = store_of(frame);
-        let callee = version_of(record);
-        if frame.add((*callee).frame_words as usize) > store.stack_limit.get() {
-            return Err(at(frame, pc, TrapCause::StackOverflow));
-        }
-        poll(store).map_err(|cause| at(frame, pc, cause))?;
         let spare = frame.add((*version).frame_words as usize);
         for i in 0..args.len {
             *spare.add(i as usize) = *frame.add(args.reg(Code(code), i).index());
         }
         std::ptr::copy(spare, frame, args.len as usize);
-        Frame(frame).set_code(callee, (*record).instance);
+        Frame(frame).set_code(version_of(record), (*record).instance);
         Ok((*record).slot)
     }
 }

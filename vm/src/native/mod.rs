@@ -26,7 +26,7 @@ pub(crate) struct Native {
     enter: *const c_void,
     /// The entry of functions without machine code.
     pub(crate) interpret: *const u8,
-    pub(crate) helpers: [*const (); abi::Helper::COUNT],
+    pub(crate) helpers: [*const (); abi::Helper::COUNT + 1],
     compiler: Mutex<Compiler<Machine>>,
 }
 
@@ -49,7 +49,7 @@ impl Native {
             space,
             enter: at(places.enter).cast(),
             interpret: at(places.interpret),
-            helpers: helpers::table(),
+            helpers: helpers::table(at(places.interpret)),
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
         })
     }
