@@ -23,6 +23,9 @@ pub(crate) struct Limits {
     /// Size of the call stack, from 64KiB to 1GiB (8MiB by default); deeper calls trap with `call stack exhausted`
     #[arg(long, value_name = "SIZE", value_parser = parse_stack_size)]
     max_stack: Option<usize>,
+    /// Room for machine code (256MiB by default); functions that find none are interpreted
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_code: Option<u64>,
 }
 
 impl Limits {
@@ -36,6 +39,9 @@ impl Limits {
         }
         if let Some(bytes) = self.max_stack {
             config = config.max_stack_bytes(bytes);
+        }
+        if let Some(bytes) = self.max_code {
+            config = config.max_code_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
         config
     }

@@ -1,5 +1,6 @@
 //! `strata run`: calls an exported function of a program.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde::{Deserialize, Serialize};
-use strata::{Config, Engine, Error, Module, Store, Trap, TrapCause, Val};
+use strata::{Config, Engine, Error, Module, Refusal, Store, Trap, TrapCause, Val};
 
 use crate::env::{self, Host};
 use crate::failure::{Failure, TRAPPED, printable, tell};
@@ -124,6 +125,9 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
     let end = execute(options, &module, &mut store, (invoke, &args), started, &mut timing);
     stopper.finish();
     let status = conclude(end_of(end, &name)?, &store, &name, &stopper, &mut timing)?;
+    if options.tier == TierChoice::Template || options.profile || options.time {
+        report_refusals(&module);
+    }
     if options.profile {
         tell(printable(&profile::tables(&module)));
     }
@@ -133,6 +137,19 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
         tell(serde_json::to_string(&timing).expect("numbers and strings can be written"));
     }
     Ok(status)
+}
+
+/// Says what stayed in the interpreter though it was to get machine code.
+fn report_refusals(module: &Module) {
+    let mut counts = BTreeMap::new();
+    for (_, refusal) in module.refused() {
+        let remedy = if refusal == Refusal::OutOfCodeSpace { "; --max-code gives more" } else { "" };
+        *counts.entry(format!("{refusal}{remedy}")).or_insert(0) += 1;
+    }
+    for (refusal, count) in counts {
+        let functions = if count == 1 { "function was" } else { "functions were" };
+        tell(format_args!("warning: {count} {functions} interpreted: {refusal}"));
+    }
 }
 
 /// What the program can use, and what ends its waits for input.

@@ -44,7 +44,7 @@ fn instance(tier: TierMode) -> Result<(Store<()>, Instance), Error> {
     let mut linker = Linker::new(&engine);
     linker.func("host", "same", |x: i32| x)?;
     let other = linker.instantiate(&mut store, &Module::new(&engine, OTHER)?)?;
-    linker.instance(&mut store, "other", other)?;
+    linker.instance(&store, "other", other)?;
     let instance = linker.instantiate(&mut store, &Module::new(&engine, program())?)?;
     Ok((store, instance))
 }

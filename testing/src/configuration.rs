@@ -1,6 +1,6 @@
 //! The configurations that every program is to behave equally in: a row for each tier and mode.
 
-use strata::{Config, Engine, TierMode};
+use strata::{Config, Engine, Thresholds, TierMode};
 
 /// One way to run programs.
 #[derive(Clone, Copy, Debug)]
@@ -59,14 +59,18 @@ pub const ALL: &[Configuration] = &[
         name: "osr",
         fuel: false,
         profile: false,
-        configure: |config| config.tier1_calls(0).tier1_back_edges(1).fuel(false).profile(true),
+        configure: |config| {
+            config.policy(Thresholds { tier1_calls: 0, tier1_back_edges: 1 }).fuel(false).profile(true)
+        },
     },
     // From the second call on, so that interpreted functions and machine code call each other.
     Configuration {
         name: "mixed",
         fuel: true,
         profile: false,
-        configure: |config| config.tier1_calls(2).tier1_back_edges(4).fuel(true).profile(true),
+        configure: |config| {
+            config.policy(Thresholds { tier1_calls: 2, tier1_back_edges: 1 }).fuel(true).profile(true)
+        },
     },
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: false, configure: |config| config },

@@ -1,12 +1,14 @@
 //! How an engine works.
 
-use crate::tiering::policy;
+use std::sync::Arc;
+
+use crate::tiering::policy::{MAX_CODE_BYTES, Policy, Thresholds};
 
 /// Which tiers code runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TierMode {
-    /// In the interpreter, and in machine code what is hot. Only what is [profiled](Config::profile) can be.
+    /// In the interpreter, and in machine code what the [policy](Config::policy) finds hot.
     Auto,
     /// In the portable interpreter.
     Portable,
@@ -30,10 +32,8 @@ pub struct Config {
     pub profile: bool,
     /// See [`Config::tier`].
     pub tier: TierMode,
-    /// See [`Config::tier1_calls`].
-    pub tier1_calls: u32,
-    /// See [`Config::tier1_back_edges`].
-    pub tier1_back_edges: u32,
+    /// See [`Config::policy`].
+    pub policy: Arc<dyn Policy>,
     /// See [`Config::max_code_bytes`].
     pub max_code_bytes: usize,
     /// See [`Config::max_stack_bytes`].
@@ -52,9 +52,8 @@ impl Default for Config {
             fuel: false,
             profile: true,
             tier: TierMode::Auto,
-            tier1_calls: policy::TIER1_CALLS,
-            tier1_back_edges: policy::TIER1_BACK_EDGES,
-            max_code_bytes: policy::MAX_CODE_BYTES,
+            policy: Arc::new(Thresholds::PRODUCTION),
+            max_code_bytes: MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
             max_native_stack_bytes: 512 << 10,
             max_memory_bytes: 4 << 30,
@@ -88,20 +87,15 @@ impl Config {
         self
     }
 
-    /// After so many calls a function gets machine code, in [`TierMode::Auto`].
-    pub fn tier1_calls(mut self, calls: u32) -> Config {
-        self.tier1_calls = calls;
+    /// What gets machine code, and when, in [`TierMode::Auto`]: [`Thresholds::PRODUCTION`] by default. Calls and loops are only
+    /// counted where code is [profiled](Config::profile).
+    pub fn policy(mut self, policy: impl Policy + 'static) -> Config {
+        self.policy = Arc::new(policy);
         self
     }
 
-    /// When a branch has been taken so many times, or a multiple of it, and goes to the head of a loop, the function gets machine
-    /// code and goes on in it, in [`TierMode::Auto`]. Rounded up to a power of two.
-    pub fn tier1_back_edges(mut self, taken: u32) -> Config {
-        self.tier1_back_edges = taken;
-        self
-    }
-
-    /// Bytes of address space for the engine's machine code; functions that find no room stay in the interpreter.
+    /// Bytes of address space for the engine's machine code; functions that find no room stay in the interpreter, which
+    /// [`Module::refused`](crate::Module::refused) tells. 256 MiB by default.
     pub fn max_code_bytes(mut self, bytes: usize) -> Config {
         self.max_code_bytes = bytes;
         self

@@ -38,8 +38,6 @@ pub(crate) struct StoreContext {
     pub(crate) helpers: Cell<*const *const ()>,
     /// Why a helper stopped machine code, on its way to the entry from the host.
     pub(crate) stopped: Cell<Option<Stopped>>,
-    /// A branch to the head of a loop looks for machine code when its count has none of these bits.
-    pub(crate) hot_mask: Cell<u32>,
     /// First free word of the stack while no generated code or interpreter runs.
     pub(crate) frame_top: Cell<*mut u64>,
     /// The frame that the host was called from last; null outside.
@@ -103,7 +101,6 @@ impl StoreContext {
             trap: Cell::new(0),
             helpers: Cell::new(std::ptr::null()),
             stopped: Cell::new(None),
-            hot_mask: Cell::new(u32::MAX),
             frame_top: Cell::new(std::ptr::null_mut()),
             exit_frame: Cell::new(std::ptr::null_mut()),
             owner: Cell::new(std::ptr::null_mut()),

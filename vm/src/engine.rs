@@ -7,6 +7,7 @@ use bytecode_spec::FuncType;
 
 use crate::config::{Config, TierMode};
 use crate::native::Native;
+use crate::tiering::policy::{Policy, Thresholds};
 
 /// Configuration, signatures and code shared by modules and stores, in all threads. Cloning gives another handle.
 ///
@@ -47,6 +48,15 @@ impl Engine {
         let config = &self.0.config;
         let make = || (config.tier != TierMode::Portable).then(|| Native::new(config)).flatten();
         self.0.native.get_or_init(make).as_ref()
+    }
+
+    /// What decides which functions get machine code; `None` when none does.
+    pub(crate) fn policy(&self) -> Option<&dyn Policy> {
+        match self.0.config.tier {
+            TierMode::Auto => Some(&*self.0.config.policy),
+            TierMode::Template => Some(&Thresholds::EAGER),
+            TierMode::Portable => None,
+        }
     }
 
     /// Bytes of machine code that functions of this engine have.

@@ -54,5 +54,6 @@ pub use linker::Linker;
 pub use module::Module;
 pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfile, Profile};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};
+pub use tiering::policy::{Candidate, Decision, Event, Policy, Refusal, Thresholds};
 pub use trap::{Backtrace, FrameInfo, Tier, Trap};
 pub use value::{ExternRef, Val, Value, Values};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytecode_spec::encoding::{self, DecodeError, MAGIC};
 use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
-use crate::code::LoadedModule;
+use crate::code::{LoadedModule, Version};
 use crate::config::TierMode;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::profile::Profile;
+use crate::tiering::policy::Refusal;
 use crate::trap::Tier;
 
 /// A verified program or library, loaded into an engine: immutable, shared by all its instances in all threads. Cloning
@@ -114,10 +115,8 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
-        let imported = self.0.module.spaces().imported_funcs;
-        let functions = (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex);
         let (mut portable, mut template) = (0, 0);
-        for version in functions.filter_map(|func| self.0.existing_version(func)) {
+        for version in self.versions() {
             // Whatever has machine code in this mode has run in nothing else.
             let only_machine_code =
                 self.engine().config().tier == TierMode::Template && version.native().is_some();
@@ -126,6 +125,29 @@ impl Module {
         }
         let tiers = [(Tier::Portable, portable), (Tier::Template, template)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// The functions that stay in the interpreter though they were to get machine code, and why; in their order.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::new(Config::new().tier(TierMode::Template));
+    /// let module = Module::new(&engine, "func @one() export {\n ret\n}")?;
+    /// for (func, refusal) in module.refused() {
+    ///     eprintln!("function {} is interpreted: {refusal}", func.0);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn refused(&self) -> Vec<(FuncIndex, Refusal)> {
+        let refused = |version: &Version| Some((version.func, version.refusal()?));
+        self.versions().filter_map(refused).collect()
+    }
+
+    /// The versions of functions that have ever been called.
+    fn versions(&self) -> impl Iterator<Item = &Version> {
+        let imported = self.0.module.spaces().imported_funcs;
+        let functions = (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex);
+        functions.filter_map(|func| self.0.existing_version(func))
     }
 
     /// What tier 0 has recorded so far of the module's functions, in all instances and threads; empty when the engine

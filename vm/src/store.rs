@@ -11,7 +11,6 @@ use bytecode_spec::limits::{MAX_PARAMS, PAGE_SIZE};
 use bytecode_spec::{FuncType, GlobalType, MemoryType, TableType, TrapCause};
 
 use crate::code::CodeSlot;
-use crate::config::TierMode;
 use crate::context::{FuncRecord, InstanceContext, MemoryRecord, POLL_INTERRUPT, StoreContext, TableRecord};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -245,11 +244,6 @@ impl StoreOpaque {
         let context = StoreContext::new();
         if let Some(native) = engine.native() {
             context.helpers.set(native.helpers.as_ptr());
-            if engine.config().tier == TierMode::Auto {
-                context
-                    .hot_mask
-                    .set(engine.config().tier1_back_edges.clamp(1, 1 << 31).next_power_of_two() - 1);
-            }
         }
         let words = engine.config().max_stack_bytes.clamp(64 << 10, 1 << 30) / size_of::<u64>() + SPARE_WORDS;
         let mut stack = vec![0; words];

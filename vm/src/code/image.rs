@@ -9,8 +9,9 @@ use bytecode_spec::isa::{LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use super::{CodeObject, LoadedModule};
-use crate::config::TierMode;
 use crate::frames::{Frame, HEADER_WORDS};
+use crate::tiering::policy::{Candidate, Decision, Event, Refusal};
+use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
 pub(crate) const BLOCK_START: u16 = 1 << 15;
@@ -30,12 +31,12 @@ pub(crate) struct Version {
     pub(crate) params: u32,
     /// Number of results.
     pub(crate) results: u32,
-    /// After so many calls it gets machine code; 0 for never.
-    pub(crate) tier1_calls: u32,
+    /// After so many calls the policy is asked about it.
+    pub(crate) ask_at: AtomicU32,
     /// Entry of its machine code, or null.
     pub(crate) native_entry: AtomicPtr<u8>,
-    /// Its machine code; `None` inside when there is none to be had.
-    native: OnceLock<Option<CodeObject>>,
+    /// Its machine code, or why there is none to be had.
+    native: OnceLock<Result<CodeObject, Refusal>>,
     /// How often the function was entered, while profiled.
     pub(crate) calls: AtomicU32,
     /// With fuel: for each word where a basic block starts, the block's instructions.
@@ -94,7 +95,6 @@ impl Version {
     pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
         let function = module.module.function(func).expect("defined functions have slots");
         let ty = module.module.func_type(func);
-        let config = module.engine.config();
         let image: Box<[UnsafeCell<u64>]> = function.code.iter().map(|&w| UnsafeCell::new(w)).collect();
         let mut version = Version {
             entry: image.as_ptr().cast(),
@@ -103,7 +103,7 @@ impl Version {
             clear: registers_to_clear(function, ty.params.len() as u32),
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
-            tier1_calls: if config.tier == TierMode::Auto { config.tier1_calls } else { 0 },
+            ask_at: AtomicU32::new(0),
             native_entry: AtomicPtr::default(),
             native: OnceLock::new(),
             calls: AtomicU32::new(0),
@@ -125,25 +125,45 @@ impl Version {
         version
     }
 
-    /// Makes machine code of the function, unless that was tried before. Calls that come later find it.
+    /// Asks the policy what is to become of the function, unless it has or will never have machine code, and does that.
     #[cold]
     #[inline(never)]
-    pub(crate) fn compile(&self) {
-        let code = self.native.get_or_init(|| {
-            let module = self.loaded();
-            let code = module.engine.native()?.compile(self)?;
-            CodeObject::install(self, code)
-        });
-        if let Some(code) = code {
-            let entry = code.entry().cast_mut();
-            self.native_entry.store(entry, Ordering::Release);
-            self.loaded().slot(self.func).entry.store(entry, Ordering::Release);
+    pub(crate) fn ask(&self, event: Event) {
+        let module = self.loaded();
+        let Some(policy) = module.engine.policy().filter(|_| self.native.get().is_none()) else { return };
+        let candidate = Candidate { module: &module.module, func: self.func, event };
+        match policy.decide(&candidate) {
+            Decision::Wait { calls } => self.ask_at.store(calls, Ordering::Relaxed),
+            Decision::Compile(Tier::Portable) => {}
+            Decision::Compile(Tier::Template) => {
+                if let Err(refusal) = self.compile() {
+                    policy.refused(&candidate, refusal);
+                }
+            }
         }
+    }
+
+    /// Makes machine code of the function, unless that was tried before. Calls that come later find it.
+    pub(crate) fn compile(&self) -> Result<(), Refusal> {
+        let make = || {
+            let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
+            CodeObject::install(self, native.compile(self)?)
+        };
+        let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
+        let entry = code.entry().cast_mut();
+        self.native_entry.store(entry, Ordering::Release);
+        self.loaded().slot(self.func).entry.store(entry, Ordering::Release);
+        Ok(())
     }
 
     /// The function's machine code, if it has any.
     pub(crate) fn native(&self) -> Option<&CodeObject> {
-        self.native.get()?.as_ref()
+        self.native.get()?.as_ref().ok()
+    }
+
+    /// Why it has none, if it was to have some.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.native.get()?.as_ref().err().copied()
     }
 
     /// Clears the registers of a new frame that must be.

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use bytecode_spec::{FuncIndex, Op, VerifiedModule};
 
-use crate::config::TierMode;
 use crate::engine::Engine;
+use crate::tiering::policy::Event;
 
 /// What an engine knows of a module: shared by all its instances in all threads.
 #[derive(Debug)]
@@ -54,9 +54,7 @@ impl LoadedModule {
     pub(crate) fn version(&self, func: FuncIndex) -> &Version {
         let slot = self.slot(func);
         let version = slot.get_or_make(|| Version::new(self, func));
-        if self.engine.config().tier == TierMode::Template {
-            version.compile();
-        }
+        version.ask(Event::Calls(1));
         version
     }
 

@@ -6,6 +6,7 @@ use strata_jit::maps::CompiledCode;
 
 use super::Version;
 use crate::engine::Engine;
+use crate::tiering::policy::Refusal;
 
 /// A function's machine code at its place; gives that back when dropped.
 #[derive(Debug)]
@@ -21,14 +22,15 @@ unsafe impl Send for CodeObject {}
 unsafe impl Sync for CodeObject {}
 
 impl CodeObject {
-    /// Installs the machine code of a version; `None` when there is no room.
-    pub(crate) fn install(version: &Version, mut code: CompiledCode) -> Option<CodeObject> {
+    /// Installs the machine code of a version.
+    pub(crate) fn install(version: &Version, mut code: CompiledCode) -> Result<CodeObject, Refusal> {
         let word = abi::object::VERSION as usize;
         let address = (std::ptr::from_ref(version).addr() as u64).to_ne_bytes();
         code.bytes[word..word + address.len()].copy_from_slice(&address);
         let engine = version.loaded().engine.clone();
-        let start = engine.native()?.space.install(&code.bytes)?;
-        Some(CodeObject { engine, start, code })
+        let space = &engine.native().ok_or(Refusal::NoMachineCode)?.space;
+        let start = space.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        Ok(CodeObject { engine, start, code })
     }
 
     /// The function's entry, of the frame convention.

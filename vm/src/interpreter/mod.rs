@@ -24,6 +24,7 @@ use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::error::Error;
 use crate::frames::{Frame, Place};
 use crate::native;
+use crate::tiering::policy::{BACK_EDGES, Event};
 
 /// Why a run stopped before its end.
 #[derive(Debug)]
@@ -178,8 +179,8 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
         if PROFILE {
             count_call(entry_version);
         }
-        // The head of a loop that a hot branch went to: machine code may go on from here.
-        let mut hot = false;
+        // How often the branch was taken that went to the head of a loop, if machine code may go on from here.
+        let mut hot = NOT_HOT;
         loop {
             // Why to leave the loop: a stop, or `None` when something asks for attention before the instruction at `pc`.
             let stop: Option<Stop> = 'run: {
@@ -227,16 +228,15 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                     ($target:expr, $feedback:expr) => {{
                         let target: i32 = $target;
                         poll!();
-                        let mut is_hot = false;
+                        let mut taken = NOT_HOT;
                         if PROFILE {
                             let count = &*pc.cast::<u16>().add($feedback as usize).cast::<AtomicU32>();
                             bump(count);
-                            is_hot =
-                                target <= 0 && count.load(Ordering::Relaxed) & (*store).hot_mask.get() == 0;
+                            taken = count.load(Ordering::Relaxed);
                         }
                         pc = pc.offset(target as isize);
-                        if PROFILE && is_hot {
-                            hot = true;
+                        if PROFILE && target <= 0 && taken % BACK_EDGES == 1 {
+                            hot = taken;
                             break 'run None;
                         }
                     }};
@@ -740,9 +740,9 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                 };
             }
 
-                if PROFILE && std::mem::take(&mut hot) {
+                if PROFILE && hot != NOT_HOT {
                     let version = Frame(fp).version();
-                    if native::enter_at(Frame(fp), version, pc)? {
+                    if native::enter_at(Frame(fp), version, pc, std::mem::replace(&mut hot, NOT_HOT))? {
                         let from = fp;
                         give_back!((*version).results, move |n| *from.add(n as usize));
                     }
@@ -753,7 +753,7 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
             };
             let stop = match stop {
                 Some(stop) => stop,
-                None if hot => continue,
+                None if hot != NOT_HOT => continue,
                 None => match safepoint(store) {
                     Ok(()) => continue,
                     Err(cause) => Stop::Trap(cause),
@@ -824,7 +824,10 @@ pub(crate) unsafe fn version_of(record: *const FuncRecord) -> *const Version {
     }
 }
 
-/// Counts a call, and makes machine code when there were enough.
+/// No count of back edges for which the policy is asked.
+const NOT_HOT: u32 = 0;
+
+/// Counts a call, and asks the policy where it has said so.
 ///
 /// # Safety
 ///
@@ -834,8 +837,9 @@ unsafe fn count_call(version: *const Version) {
     // SAFETY: by contract.
     let version = unsafe { &*version };
     bump(&version.calls);
-    if version.calls.load(Ordering::Relaxed) == version.tier1_calls {
-        version.compile();
+    let calls = version.calls.load(Ordering::Relaxed);
+    if calls == version.ask_at.load(Ordering::Relaxed) {
+        version.ask(Event::Calls(calls));
     }
 }
 

@@ -18,6 +18,7 @@ use crate::context::{InstanceContext, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Ended, Stop, Stopped};
 use crate::os;
+use crate::tiering::policy::{Event, Refusal};
 
 /// What machine code needs, once for an engine.
 #[derive(Debug)]
@@ -54,8 +55,8 @@ impl Native {
         })
     }
 
-    /// Machine code for a version, unless its compiler refuses.
-    pub(crate) fn compile(&self, version: &Version) -> Option<CompiledCode> {
+    /// Machine code for a version.
+    pub(crate) fn compile(&self, version: &Version) -> Result<CompiledCode, Refusal> {
         let module = version.loaded();
         let request = Request {
             module: &module.module,
@@ -65,7 +66,9 @@ impl Native {
             switches: module.switches,
             costs: &version.costs,
         };
-        self.compiler.lock().unwrap_or_else(PoisonError::into_inner).compile(&request).ok()
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        // There is no other reason yet.
+        compiler.compile(&request).map_err(|_| Refusal::TooLarge)
     }
 }
 
@@ -130,7 +133,8 @@ pub(crate) unsafe fn enter(frame: Frame, version: *const Version) -> Result<(), 
     unsafe { enter_code(frame, version, (*version).native_entry.load(Ordering::Acquire)) }
 }
 
-/// Goes on in machine code at the head of a loop, if there is or can be any; false if not.
+/// Goes on in machine code at the head of a loop, to which a branch has been `taken` so many times, if there is any or the policy
+/// wants it; false if not.
 ///
 /// # Safety
 ///
@@ -141,13 +145,14 @@ pub(crate) unsafe fn enter_at(
     frame: Frame,
     version: *const Version,
     pc: *const u64,
+    taken: u32,
 ) -> Result<bool, Stopped> {
     // SAFETY: by contract.
     unsafe {
         if !(*frame.instance()).runs_machine_code {
             return Ok(false);
         }
-        (*version).compile();
+        (*version).ask(Event::BackEdges(taken));
         let head = Pc(pc.offset_from((*version).entry) as u32);
         match (*version).native().and_then(|code| code.entry_at(head)) {
             Some(entry) => enter_code(frame, version, entry).map(|()| true),

@@ -238,3 +238,87 @@ fn program_counter(_: &libc::mcontext_t) -> usize {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn resume_at(_: &mut libc::mcontext_t, _: usize, _: usize) {}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, ExitStatus};
+
+    use crate::{Config, Engine, Error, Linker, Module, Store, TierMode, TrapCause};
+
+    use super::*;
+
+    /// Names the part that this test plays as a process of its own.
+    const PART: &str = "STRATA_TEST_FAULTS";
+    /// How the host's handler exits.
+    const HANDLED: c_int = 42;
+
+    /// Runs this test program again with only the test below, in that part.
+    fn play(part: &str) -> ExitStatus {
+        let program = std::env::current_exe().unwrap();
+        let name = "os::linux::tests::faults_of_the_host_are_the_hosts";
+        let output =
+            Command::new(program).args(["--exact", name, "--nocapture"]).env(PART, part).output().unwrap();
+        println!("{part}: {output:?}");
+        output.status
+    }
+
+    extern "C" fn hosts_handler(_: c_int) {
+        // SAFETY: a handler may end the process.
+        unsafe { libc::_exit(HANDLED) }
+    }
+
+    fn install_hosts_handler() {
+        // SAFETY: the handler only ends the process.
+        unsafe { libc::signal(libc::SIGSEGV, hosts_handler as *const () as libc::sighandler_t) };
+    }
+
+    /// Machine code that faults, which is a trap.
+    fn trap() {
+        let text = "memory 1\nfunc @far(%at: i32) -> i32 export {\n %at = load.i32 [%at]\n ret %at\n}";
+        let engine = Engine::new(Config::new().tier(TierMode::Template));
+        let mut store = Store::new(&engine, ());
+        let instance =
+            Linker::new(&engine).instantiate(&mut store, &Module::new(&engine, text).unwrap()).unwrap();
+        let far = instance.typed_func::<i32, i32>(&store, "far").unwrap();
+        for _ in 0..3 {
+            match far.call(&mut store, -5) {
+                Err(Error::Trap(trap)) => assert_eq!(trap.cause(), TrapCause::MemoryOutOfBounds),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn fault() {
+        // SAFETY: not at all: this is to fault.
+        unsafe { ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
+    }
+
+    #[test]
+    fn faults_of_the_host_are_the_hosts() {
+        match std::env::var(PART).as_deref() {
+            Ok("handler before") => {
+                install_hosts_handler();
+                trap();
+                fault();
+            }
+            Ok("handler behind") => {
+                trap();
+                install_hosts_handler();
+                fault();
+            }
+            Ok("no handler") => {
+                // Rust's own, which looks for overflows of the stack, out of the way.
+                // SAFETY: the default action.
+                unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+                trap();
+                fault();
+            }
+            _ => {
+                assert_eq!(play("handler before").code(), Some(HANDLED));
+                assert_eq!(play("handler behind").code(), Some(HANDLED));
+                assert_eq!(play("no handler").signal(), Some(libc::SIGSEGV));
+            }
+        }
+    }
+}

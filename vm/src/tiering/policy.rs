@@ -1,8 +1,164 @@
-//! Thresholds, and nothing else that decides when to compile.
+//! What gets machine code, and when: all thresholds are here, and nothing else decides.
+//!
+//! The engine asks when a function is called for the first time, at calls that the policy has named, and when a loop goes back for
+//! the first time and every [`BACK_EDGES`] times after that. Calls and loops are counted where tier 0 profiles. Machine code
+//! is made at once, in the thread that asks: there is no queue.
 
-/// Calls after which a function gets machine code. Compiling takes about as long as interpreting a function some ten times.
-pub(crate) const TIER1_CALLS: u32 = 64;
-/// Taken back edges after which a function gets machine code, and goes on in it.
-pub(crate) const TIER1_BACK_EDGES: u32 = 1 << 10;
+use std::fmt;
+
+use bytecode_spec::{FuncIndex, VerifiedModule};
+
+use crate::trap::Tier;
+
+/// Decides what gets machine code, and when. Asked by all threads that run code of the engine, at moments that are rare.
+///
+/// ```
+/// use strata::{Candidate, Config, Decision, Engine, Event, Policy, Thresholds, Tier};
+///
+/// /// Compiles small functions when they are first called.
+/// #[derive(Debug)]
+/// struct SmallFirst;
+///
+/// impl Policy for SmallFirst {
+///     fn decide(&self, candidate: &Candidate<'_>) -> Decision {
+///         match candidate.words() {
+///             0..100 => Decision::Compile(Tier::Template),
+///             _ => Thresholds::PRODUCTION.decide(candidate),
+///         }
+///     }
+/// }
+///
+/// let engine = Engine::new(Config::new().policy(SmallFirst));
+/// ```
+pub trait Policy: fmt::Debug + Send + Sync {
+    /// What is to become of a function.
+    fn decide(&self, candidate: &Candidate<'_>) -> Decision;
+
+    /// A function that was to be compiled stays in the interpreter, and the policy is not asked about it again. Nothing happens
+    /// by default; see also [`Module::refused`](crate::Module::refused).
+    fn refused(&self, candidate: &Candidate<'_>, refusal: Refusal) {
+        _ = (candidate, refusal);
+    }
+}
+
+/// A function, and what happened to it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Candidate<'a> {
+    /// The module that the function is of.
+    pub module: &'a VerifiedModule,
+    /// The function.
+    pub func: FuncIndex,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Candidate<'_> {
+    /// The length of the function's code, in words of 64 bits.
+    pub fn words(&self) -> usize {
+        self.module.function(self.func).map_or(0, |function| function.code.len())
+    }
+}
+
+/// What happened to a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// It has been called so many times, this call included.
+    Calls(u32),
+    /// One of its branches has gone back to the head of a loop so many times.
+    BackEdges(u32),
+}
+
+/// What is to become of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// It stays in the interpreter until it is asked about again: at back edges, and when it has been called so many times.
+    Wait {
+        /// Calls in all; never when that is not above what it has been called, such as 0.
+        calls: u32,
+    },
+    /// It is compiled for that tier now. For the portable interpreter there is nothing to do, ever.
+    Compile(Tier),
+}
+
+/// Why a function stays in the interpreter though it was to be compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The system gives no memory that is executable, or there is no compiler for the machine.
+    #[error("there is no executable memory, or no compiler for this machine")]
+    NoMachineCode,
+    /// All of the engine's memory for machine code is in use: see [`Config::max_code_bytes`](crate::Config::max_code_bytes).
+    #[error("there is no room for more machine code")]
+    OutOfCodeSpace,
+    /// See [`strata_jit::template::compile::Refusal`].
+    #[error("its machine code would be too large")]
+    TooLarge,
+}
+
+/// The policy of plain thresholds.
+///
+/// ```
+/// use strata::{Config, Engine, Thresholds};
+/// let engine = Engine::new(Config::new().policy(Thresholds { tier1_calls: 10, ..Thresholds::PRODUCTION }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Calls after which a function gets machine code of the template compiler; 0 for never.
+    pub tier1_calls: u32,
+    /// Taken back edges of one branch after which its function does, and goes on in it; 0 for never. Looked at as often as
+    /// [the module](self) says.
+    pub tier1_back_edges: u32,
+}
+
+impl Thresholds {
+    /// For programs that are to run fast soon: the default. Compiling a function takes about as long as interpreting it ten times.
+    pub const PRODUCTION: Thresholds = Thresholds { tier1_calls: 64, tier1_back_edges: 1024 };
+    /// For programs that are changed all the time: only what is hot is compiled.
+    pub const DEVELOPMENT: Thresholds = Thresholds { tier1_calls: 1024, tier1_back_edges: 16 * 1024 };
+    /// Everything at its first call.
+    pub const EAGER: Thresholds = Thresholds { tier1_calls: 1, tier1_back_edges: 1 };
+}
+
+impl Policy for Thresholds {
+    fn decide(&self, candidate: &Candidate<'_>) -> Decision {
+        let (count, threshold) = match candidate.event {
+            Event::Calls(count) => (count, self.tier1_calls),
+            Event::BackEdges(count) => (count, self.tier1_back_edges),
+        };
+        if threshold > 0 && count >= threshold {
+            Decision::Compile(Tier::Template)
+        } else {
+            Decision::Wait { calls: self.tier1_calls }
+        }
+    }
+}
+
+/// The policy is asked about a loop at the first back edge and every so many behind it.
+pub(crate) const BACK_EDGES: u32 = 1024;
+
 /// Bytes of address space for machine code.
 pub(crate) const MAX_CODE_BYTES: usize = 256 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_of_zero_are_never_reached() {
+        let verified = bytecode_spec::verify(bytecode_spec::Module::default()).unwrap();
+        let decide = |thresholds: Thresholds, event| {
+            thresholds.decide(&Candidate { module: &verified, func: FuncIndex(0), event })
+        };
+        let never = Thresholds { tier1_calls: 0, tier1_back_edges: 0 };
+        assert_eq!(decide(never, Event::Calls(u32::MAX)), Decision::Wait { calls: 0 });
+        assert_eq!(decide(never, Event::BackEdges(u32::MAX)), Decision::Wait { calls: 0 });
+        let compile = Decision::Compile(Tier::Template);
+        assert_eq!(decide(Thresholds::EAGER, Event::Calls(1)), compile);
+        assert_eq!(decide(Thresholds::PRODUCTION, Event::Calls(63)), Decision::Wait { calls: 64 });
+        assert_eq!(decide(Thresholds::PRODUCTION, Event::Calls(64)), compile);
+        assert_eq!(decide(Thresholds::PRODUCTION, Event::BackEdges(1025)), compile);
+    }
+}

@@ -1,0 +1,272 @@
+//! Crossing between tiers: who calls whom, what falls back, and threads that do so at the same time. That results are equal is
+//! for the other tests to show; here is what they do not reach.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+
+use strata::{
+    Candidate, Config, Decision, Engine, Error, Event, FuncIndex, Instance, Linker, Module, Policy, Refusal,
+    Store, Thresholds, Tier, TierMode,
+};
+
+type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// Whether this machine has a template compiler.
+fn has_machine_code() -> bool {
+    let engine = Engine::new(Config::new().tier(TierMode::Template));
+    run(&engine, "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}", "one", ()).unwrap();
+    engine.code_bytes() > 0
+}
+
+fn load(engine: &Engine, text: &str) -> Result<(Store<()>, Module, Instance)> {
+    let module = Module::new(engine, text)?;
+    let mut store = Store::new(engine, ());
+    let instance = Linker::new(engine).instantiate(&mut store, &module)?;
+    Ok((store, module, instance))
+}
+
+fn run<P: strata::Values>(engine: &Engine, text: &str, name: &str, params: P) -> Result<i32> {
+    let (mut store, _, instance) = load(engine, text)?;
+    instance.typed_func::<P, i32>(&store, name)?.call(&mut store, params)
+}
+
+/// Compiles the functions of these indices at their first call, and no others; remembers what it was asked and told.
+#[derive(Clone, Debug, Default)]
+struct Chosen {
+    functions: BTreeSet<u32>,
+    asked: Arc<Mutex<Vec<(u32, Event)>>>,
+    refused: Arc<Mutex<Vec<(u32, Refusal)>>>,
+}
+
+impl Policy for Chosen {
+    fn decide(&self, candidate: &Candidate<'_>) -> Decision {
+        self.asked.lock().unwrap().push((candidate.func.0, candidate.event));
+        match self.functions.contains(&candidate.func.0) {
+            true => Decision::Compile(Tier::Template),
+            false => Decision::Wait { calls: 3 },
+        }
+    }
+
+    fn refused(&self, candidate: &Candidate<'_>, refusal: Refusal) {
+        self.refused.lock().unwrap().push((candidate.func.0, refusal));
+    }
+}
+
+/// A chain of tail calls of `$n` links through `$even` and `$odd`, functions 0 and 1 where none are imported.
+const IN_A_MODULE: &str = "
+(module
+  (type $t (func (param i32) (result i32)))
+  (table 2 funcref) (elem (i32.const 0) $even $odd)
+  (func $even (type $t)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+    (CALL $odd (i32.sub (local.get 0) (i32.const 1))))
+  (func $odd (type $t)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 2))))
+    (CALL $even (i32.sub (local.get 0) (i32.const 1))))
+  (func (export \"run\") (type $t) (i32.add (call $even (local.get 0)) (i32.const 100))))";
+
+/// The same through tables, so that signatures and records are looked at.
+fn through_tables() -> String {
+    let table = |index: u32| {
+        move |_: &str| {
+            format!(
+                "return_call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const {index})"
+            )
+        }
+    };
+    IN_A_MODULE
+        .replace("CALL $odd (i32.sub (local.get 0) (i32.const 1))", &table(1)(""))
+        .replace("CALL $even (i32.sub (local.get 0) (i32.const 1))", &table(0)(""))
+}
+
+/// One half of the chain, which goes on in another instance through a shared table.
+fn half(own: u32) -> String {
+    format!(
+        "(module
+           (type $t (func (param i32) (result i32)))
+           (import \"shared\" \"table\" (table 2 funcref))
+           (global $mine i32 (i32.const {own}))
+           (memory 1)
+           (elem (i32.const {own}) $half)
+           (func $half (type $t)
+             (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+             (if (i32.eqz (local.get 0)) (then (return (i32.add (global.get $mine) (i32.const 1)))))
+             (return_call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.sub (i32.const 1) (global.get $mine))))
+           (func (export \"run\") (type $t)
+             (i32.add (call_indirect (type $t) (local.get 0) (i32.const 0)) (i32.const 100)))
+           (func (export \"count\") (result i32) (i32.load (i32.const 0))))"
+    )
+}
+
+/// Links of the chains.
+const LINKS: i32 = 10_000_000;
+
+/// Every choice of functions 0 and 1 that are compiled.
+fn choices() -> impl Iterator<Item = Chosen> {
+    (0..4_u32).map(|bits| Chosen {
+        functions: (0..2).filter(|i| bits >> i & 1 == 1).collect(),
+        ..Chosen::default()
+    })
+}
+
+#[test]
+fn ten_million_tail_calls_between_tiers() -> Result {
+    for text in [IN_A_MODULE.replace("CALL", "return_call"), through_tables()] {
+        for chosen in choices() {
+            let engine = Engine::new(Config::new().policy(chosen.clone()));
+            assert_eq!(run(&engine, &text, "run", LINKS)?, 101, "{chosen:?}");
+            assert_eq!(run(&engine, &text, "run", 1)?, 102, "{chosen:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn ten_million_tail_calls_between_tiers_and_instances() -> Result {
+    for even in [false, true] {
+        for odd in [false, true] {
+            // One engine: the halves differ by module, and only one is to be compiled.
+            let engine = Engine::new(Config::new().policy(OfModules([even, odd])));
+            let mut store = Store::new(&engine, ());
+            let mut linker = Linker::new(&engine);
+            let table = Module::new(&engine, "(module (table (export \"table\") 2 funcref))")?;
+            let shared = linker.instantiate(&mut store, &table)?;
+            linker.instance(&store, "shared", shared)?;
+            let even_half = linker.instantiate(&mut store, &Module::new(&engine, half(0))?)?;
+            let odd_half = linker.instantiate(&mut store, &Module::new(&engine, half(1))?)?;
+            for instance in [even_half, odd_half] {
+                let run = instance.typed_func::<i32, i32>(&store, "run")?;
+                assert_eq!(run.call(&mut store, LINKS)?, 101);
+                assert_eq!(run.call(&mut store, 1)?, 102);
+            }
+            // Each half has counted in its own memory.
+            let [evens, odds] = [even_half, odd_half].map(|instance| {
+                instance.typed_func::<(), i32>(&store, "count").unwrap().call(&mut store, ()).unwrap()
+            });
+            assert_eq!((evens, odds), (LINKS + 4, LINKS + 2));
+        }
+    }
+    Ok(())
+}
+
+/// Compiles everything of modules whose first global starts at 0, or at 1.
+#[derive(Debug)]
+struct OfModules([bool; 2]);
+
+impl Policy for OfModules {
+    fn decide(&self, candidate: &Candidate<'_>) -> Decision {
+        let is_odd =
+            candidate.module.globals.first().is_some_and(|global| format!("{:?}", global.init).contains('1'));
+        match self.0[usize::from(is_odd)] {
+            true => Decision::Compile(Tier::Template),
+            false => Decision::Wait { calls: 0 },
+        }
+    }
+}
+
+#[test]
+fn the_policy_is_asked_and_obeyed() -> Result {
+    let text = "func @looping(%n: i32) -> i32 export {
+                again:
+                  %n = sub.i32 %n, 1
+                  br.nez.i32 %n, again
+                  ret %n
+                }
+                func @plain(%n: i32) -> i32 export {
+                  ret %n
+                }";
+    let policy = Chosen { functions: BTreeSet::from([1]), ..Chosen::default() };
+    let engine = Engine::new(Config::new().policy(policy.clone()));
+    let (mut store, module, instance) = load(&engine, text)?;
+    let looping = instance.typed_func::<i32, i32>(&store, "looping")?;
+    looping.call(&mut store, 2000)?;
+    for _ in 0..5 {
+        looping.call(&mut store, 1)?;
+        instance.typed_func::<i32, i32>(&store, "plain")?.call(&mut store, 1)?;
+    }
+    let asked = policy.asked.lock().unwrap().clone();
+    let of = |func| asked.iter().filter(|(f, _)| *f == func).map(|(_, event)| *event).collect::<Vec<_>>();
+    assert_eq!(of(0), [Event::Calls(1), Event::BackEdges(1), Event::BackEdges(1025), Event::Calls(3)]);
+    assert_eq!(of(1), [Event::Calls(1)]);
+    if has_machine_code() {
+        assert_eq!(module.functions_run(), [(Tier::Portable, 2), (Tier::Template, 1)]);
+        assert_eq!(module.refused(), []);
+        assert_eq!(*policy.refused.lock().unwrap(), []);
+    } else {
+        assert_eq!(module.refused(), [(FuncIndex(1), Refusal::NoMachineCode)]);
+    }
+    Ok(())
+}
+
+#[test]
+fn without_room_for_code_functions_are_interpreted() -> Result {
+    // Each function calls the next one and adds its number.
+    const FUNCTIONS: i32 = 2000;
+    let mut text = String::new();
+    for i in 0..FUNCTIONS {
+        let call = if i + 1 < FUNCTIONS { format!("%n = call @f{}(%n)", i + 1) } else { String::new() };
+        text += &format!("func @f{i}(%n: i32) -> i32 export {{\n{call}\n%n = add.i32 %n, {i}\nret %n\n}}\n");
+    }
+    let policy = Chosen { functions: (0..FUNCTIONS as u32).collect(), ..Chosen::default() };
+    let engine = Engine::new(Config::new().max_code_bytes(64 << 10).policy(policy.clone()));
+    let (mut store, module, instance) = load(&engine, &text)?;
+    let first = instance.typed_func::<i32, i32>(&store, "f0")?;
+    for _ in 0..3 {
+        assert_eq!(first.call(&mut store, 1)?, 1 + FUNCTIONS * (FUNCTIONS - 1) / 2);
+    }
+    let expected = if has_machine_code() { Refusal::OutOfCodeSpace } else { Refusal::NoMachineCode };
+    let refused = module.refused();
+    assert!(refused.iter().all(|(_, refusal)| *refusal == expected), "{refused:?}");
+    assert!(refused.len() > 1000, "{}", refused.len());
+    let told: Vec<_> =
+        policy.refused.lock().unwrap().iter().map(|&(func, refusal)| (FuncIndex(func), refusal)).collect();
+    assert_eq!(told.len(), refused.len(), "each is told once");
+    if has_machine_code() {
+        assert!(refused.len() < FUNCTIONS as usize);
+        assert!(engine.code_bytes() <= 64 << 10);
+    }
+    Ok(())
+}
+
+#[test]
+fn threads_compile_and_run_the_same_code() -> Result {
+    let fib = "func @fib(%n: i32) -> i32 export {
+                 br.lt_s.i32 %n, 2, base
+                 reg %a: i32, %b: i32, %i: i32
+                 %a = sub.i32 %n, 1
+                 %a = call @fib(%a)
+                 %b = sub.i32 %n, 2
+                 %b = call @fib(%b)
+                 %a = add.i32 %a, %b
+                 %i = const.i32 100
+               again:
+                 %i = sub.i32 %i, 1
+                 br.nez.i32 %i, again
+                 ret %a
+               base:
+                 ret %n
+               }";
+    for round in 0..20 {
+        let thresholds = Thresholds { tier1_calls: 1 + round * 7, tier1_back_edges: 1 + round * 300 };
+        let engine = Engine::new(Config::new().policy(thresholds));
+        let module = Module::new(&engine, fib)?;
+        let barrier = Arc::new(Barrier::new(4));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (engine, module, barrier) = (engine.clone(), module.clone(), Arc::clone(&barrier));
+                thread::spawn(move || -> Result<i32> {
+                    let mut store = Store::new(&engine, ());
+                    let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+                    let fib = instance.typed_func::<i32, i32>(&store, "fib")?;
+                    barrier.wait();
+                    fib.call(&mut store, 18)
+                })
+            })
+            .collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap()?, 2584);
+        }
+    }
+    Ok(())
+}
