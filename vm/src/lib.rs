@@ -23,6 +23,8 @@ mod error;
 #[expect(unsafe_code, reason = "walks frames")]
 mod trap;
 mod profile;
+#[cfg(feature = "disasm")]
+mod listing;
 
 #[expect(unsafe_code, reason = "the contract with running code is raw memory")]
 mod context;
@@ -54,5 +56,7 @@ pub use linker::Linker;
 pub use module::Module;
 pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfile, Profile};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};
+#[cfg(feature = "disasm")]
+pub use strata_jit::disasm::Target;
 pub use trap::{Backtrace, FrameInfo, Tier, Trap};
 pub use value::{ExternRef, Val, Value, Values};

@@ -56,16 +56,21 @@ impl Native {
 
     /// Machine code for a version, unless its compiler refuses.
     pub(crate) fn compile(&self, version: &Version) -> Option<CompiledCode> {
-        let module = version.loaded();
-        let request = Request {
-            module: &module.module,
-            func: version.func,
-            frame_words: version.frame_words,
-            clear: version.clear.clone(),
-            switches: module.switches,
-            costs: &version.costs,
-        };
-        self.compiler.lock().unwrap_or_else(PoisonError::into_inner).compile(&request).ok()
+        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        compiler.compile(&request(version)).ok()
+    }
+}
+
+/// What a compiler is to know of a version.
+pub(crate) fn request(version: &Version) -> Request<'_> {
+    let module = version.loaded();
+    Request {
+        module: &module.module,
+        func: version.func,
+        frame_words: version.frame_words,
+        clear: version.clear.clone(),
+        switches: module.switches,
+        costs: &version.costs,
     }
 }
 
