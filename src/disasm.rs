@@ -1,30 +1,154 @@
-//! `strata disasm`: a program in Strata's text form.
+//! `strata disasm`: a program in Strata's text form, or the machine code of its functions.
 
 use std::path::PathBuf;
 
-use clap::Args;
-use strata::Engine;
+use clap::{Args, ValueEnum};
+use strata::{Engine, Error, ExportKind, FuncIndex, Module, Target, Tier};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, REFUSED, did_you_mean};
 use crate::output::write_out;
 use crate::program;
+use crate::tier::TierChoice;
 
-/// Print a program in Strata's text form (.sasm)
+/// Print a program in Strata's text form (.sasm), or its machine code
 ///
 /// What is printed can be assembled again, to the same bytes. A program that is in text already is printed in the form
 /// that its binary form would be; a WebAssembly module as the bytecode that it is translated to.
+///
+/// With --tier, the machine code that the tier makes of the functions is printed between the bytecode that it is made of.
+/// Offsets are in hexadecimal, from the start of a function's code object. `pc3.poll` is code of the instruction at 3 that runs
+/// out of the ordinary only; comments tell what operands in memory are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   strata disasm hello.sbc > hello.sasm
-  strata disasm hello.wasm                  what it is translated to")]
+  strata disasm hello.wasm                  what it is translated to
+  strata disasm fib.sasm --tier template --func fib
+  strata disasm fib.sasm --tier template --target x86_64")]
 pub(crate) struct Options {
     /// The program: .sbc, .sasm, .wasm or .wat; `-` is standard input
     file: PathBuf,
+    /// Only this function: what it is exported as, its own name, or its index
+    #[arg(long, value_name = "NAME")]
+    func: Option<String>,
+    /// The tier whose machine code to print: template
+    #[arg(long, value_enum, hide_possible_values = true)]
+    tier: Option<TierChoice>,
+    /// The machine to make code for; the one that this runs on if not given
+    #[arg(long, value_enum, requires = "tier")]
+    target: Option<TargetChoice>,
+}
+
+/// A machine to make code for: one that has all that code can use.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TargetChoice {
+    #[value(name = "x86_64", alias = "x86-64")]
+    X86_64,
+}
+
+impl TargetChoice {
+    fn target(self) -> Target {
+        match self {
+            TargetChoice::X86_64 => Target::X86_64,
+        }
+    }
 }
 
 /// Disassembles a program.
 pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
+    let tier = options.tier.map(listed_tier).transpose()?;
+    let name = program::name_of(&options.file);
     let module = program::load(&Engine::default(), &options.file)?;
-    Ok(write_out(strata_asm::disassemble(module.verified()).as_bytes())?)
+    let func = options.func.as_deref().map(|wanted| find(&module, wanted)).transpose();
+    let func = func.map_err(|what| Failure::refused(&name, what))?;
+    let text = match (tier, func) {
+        (Some(tier), func) => {
+            let target = options.target.map_or(Target::Host, TargetChoice::target);
+            listings(&module, func, tier, target).map_err(|error| Failure::refused(&name, error))?
+        }
+        (None, Some(func)) => strata_asm::disassemble_function(module.verified(), func).expect("it is there"),
+        (None, None) => strata_asm::disassemble(module.verified()),
+    };
+    Ok(write_out(text.as_bytes())?)
+}
+
+/// The tier, if it makes machine code.
+fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
+    let why = match choice {
+        TierChoice::Template => return Ok(Tier::Template),
+        TierChoice::Portable => "tier portable runs bytecode".to_owned(),
+        TierChoice::Auto => "auto is several tiers".to_owned(),
+        TierChoice::Interpreter | TierChoice::Optimizing => choice.missing().unwrap_or_default(),
+    };
+    let text = format!("{why}; machine code is that of --tier template");
+    Err(Failure::Message { status: REFUSED, text })
+}
+
+/// The listings of one function, or of all that the module defines.
+fn listings(module: &Module, func: Option<FuncIndex>, tier: Tier, target: Target) -> Result<String, Error> {
+    if let Some(func) = func {
+        return module.listing(func, tier, target);
+    }
+    let spaces = module.verified().spaces();
+    let defined = (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex);
+    let listings: Result<Vec<String>, Error> =
+        defined.map(|func| module.listing(func, tier, target)).collect();
+    Ok(listings?.join("\n"))
+}
+
+/// The function that is meant: exports come before functions' own names, these before indices.
+fn find(module: &Module, wanted: &str) -> Result<FuncIndex, String> {
+    let exports = || {
+        module.exports().filter_map(|(name, kind)| match kind {
+            ExportKind::Func(func) => Some((name, func)),
+            ExportKind::Table(_) | ExportKind::Memory(_) | ExportKind::Global(_) => None,
+        })
+    };
+    if let Some((_, func)) = exports().find(|&(name, _)| name == wanted) {
+        return Ok(func);
+    }
+    let verified = module.verified();
+    let imports = verified.imported_funcs().map(|(import, _)| import.name.as_str());
+    let names = imports.chain(verified.functions.iter().map(|function| function.name.as_str()));
+    let names: Vec<(u32, &str)> = (0..).zip(names).collect();
+    let own = wanted.strip_prefix('@').unwrap_or(wanted);
+    let called: Vec<u32> =
+        names.iter().filter(|&&(_, name)| name == own && !own.is_empty()).map(|&(index, _)| index).collect();
+    match (called.as_slice(), own.parse::<u32>()) {
+        (&[index], _) => Ok(FuncIndex(index)),
+        ([], Ok(index)) if (index as usize) < names.len() => Ok(FuncIndex(index)),
+        ([], Ok(index)) => Err(format!("has no function {index}; it has {}", names.len())),
+        ([], Err(_)) => {
+            let mut known: Vec<&str> = exports().map(|(name, _)| name).collect();
+            known.extend(names.iter().map(|&(_, name)| name).filter(|name| !name.is_empty()));
+            Err(format!("has no function \"{wanted}\"{}", remedy(own, &known)))
+        }
+        (several, _) => {
+            let indices: Vec<String> = several.iter().map(u32::to_string).collect();
+            let indices = indices.join(", ");
+            Err(format!("has several functions \"{own}\"; name one by its index: {indices}"))
+        }
+    }
+}
+
+/// What to write in place of a name that is not there.
+fn remedy(wanted: &str, known: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    let near = did_you_mean(wanted, known.iter().copied());
+    if !near.is_empty() {
+        return near;
+    }
+    let mut distinct: Vec<&str> = Vec::new();
+    for name in known {
+        if distinct.len() <= SHOWN && !distinct.contains(name) {
+            distinct.push(name);
+        }
+    }
+    let some: Vec<String> = distinct.iter().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+    let more = if distinct.len() > SHOWN { ", …" } else { "" };
+    if some.is_empty() {
+        "; name one by its index".to_owned()
+    } else {
+        format!("; there are {}{more}", some.join(", "))
+    }
 }

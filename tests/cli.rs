@@ -157,6 +157,7 @@ transcripts! {
     limits
     output
     asm
+    disasm
     wasm
     #[cfg(feature = "wasi")]
     wasi

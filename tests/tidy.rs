@@ -106,6 +106,20 @@ fn crates_that_must_not_know_others_do_not() {
 }
 
 #[test]
+fn the_macro_assembler_stays_small() {
+    const MOST: usize = 40;
+    let masm = read(&root().join("jit/src/template/masm.rs"));
+    let methods = masm.split("pub trait Masm {").nth(1).expect("the trait").split("\n}").next();
+    let count = methods.unwrap_or_default().lines().filter(|line| line.starts_with("    fn ")).count();
+    assert!(count > 0, "no method of trait Masm found in jit/src/template/masm.rs");
+    assert!(
+        count <= MOST,
+        "trait Masm in jit/src/template/masm.rs has {count} methods, {MOST} are allowed: a machine idea gets one method \
+         with operands, not one for each form; what is no idea of machines belongs into the templates"
+    );
+}
+
+#[test]
 fn versions_stand_in_the_workspace_alone() {
     for package in ["bytecode-spec", "asm", "wasm", "jit", "vm", "wasi", "wast", "testing", "benches", "."] {
         let text = read(&root().join(package).join("Cargo.toml"));

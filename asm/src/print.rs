@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use ahash::{AHashMap, AHashSet};
 use bytecode_spec::{
-    ConstExpr, ExportKind, FuncIndex, FuncType, GlobalType, ImportKind, Kind, Limits, Op, Operand, ValType,
-    VerifiedModule, isa,
+    ConstExpr, ExportKind, FuncIndex, FuncType, Function, GlobalType, ImportKind, Kind, Limits, Op, Operand,
+    Pc, ValType, VerifiedModule, isa,
 };
 
 use crate::ast::SpaceKind;
@@ -67,6 +67,41 @@ pub fn disassemble_function(module: &VerifiedModule, func: FuncIndex) -> Option<
         printer.function(func.0);
     }
     Some(printer.out)
+}
+
+/// A function in parts, for texts that have something between its instructions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionText {
+    /// Its head, up to the brace.
+    pub head: String,
+    /// What each of its registers is called.
+    pub registers: Vec<String>,
+    /// Its instructions, without source lines; above an instruction stand, in lines of their own, its label and the
+    /// registers that are declared before it.
+    pub instructions: Vec<(Pc, String)>,
+}
+
+/// One function of the module in parts, in the words of [`disassemble`]; `None` when the module defines no such function.
+///
+/// ```
+/// use bytecode_spec::{FuncIndex, Pc};
+///
+/// let module = strata_asm::assemble("f.sasm", "func @f(%n: i64) {\nagain:\n %n = add.i64 %n, 1\n jump again }")?;
+/// let text = strata_asm::function_text(&module, FuncIndex(0)).unwrap();
+/// assert_eq!(text.head, "func @f(%n: i64)");
+/// assert_eq!(text.registers, ["%n"]);
+/// assert_eq!(text.instructions[0], (Pc(0), "L0:\n%n = add.i64 %n, 1".to_owned()));
+/// # Ok::<(), strata_asm::Diagnostics>(())
+/// ```
+pub fn function_text(module: &VerifiedModule, func: FuncIndex) -> Option<FunctionText> {
+    let function = module.function(func)?;
+    let mut printer = Printer::new(module);
+    let registers = print_body::Registers::of(function);
+    let params = printer.head(func.0, function, &registers);
+    let head = std::mem::take(&mut printer.out);
+    let instructions = print_body::instructions(&mut printer, function, &registers, params);
+    let registers = (0..function.registers.len()).map(|i| registers.used(i)).collect();
+    Some(FunctionText { head, registers, instructions })
 }
 
 /// How the text calls the things of one index space.
@@ -351,8 +386,16 @@ impl<'m> Printer<'m> {
 
     fn function(&mut self, index: u32) {
         let Some(function) = self.module.function(FuncIndex(index)) else { return };
-        let results = &self.module.func_type(FuncIndex(index)).results;
         let registers = print_body::Registers::of(function);
+        let params = self.head(index, function, &registers);
+        self.out.push_str(" {\n");
+        print_body::print(self, function, &registers, params);
+        self.out.push_str("}\n");
+    }
+
+    /// What stands before a function's brace; gives the number of its parameters.
+    fn head(&mut self, index: u32, function: &Function, registers: &print_body::Registers<'_>) -> usize {
+        let results = &self.module.func_type(FuncIndex(index)).results;
         self.out.push_str("func ");
         self.push_defined(SpaceKind::Func, index);
         self.out.push('(');
@@ -372,9 +415,7 @@ impl<'m> Printer<'m> {
         }
         self.type_clause(function.ty.index());
         self.export_clauses(SpaceKind::Func, index, &function.name);
-        self.out.push_str(" {\n");
-        print_body::print(self, function, &registers, params);
-        self.out.push_str("}\n");
+        params
     }
 
     fn elem(&mut self, index: usize) {

@@ -3,8 +3,8 @@
 
 use ahash::AHashMap;
 use bytecode_spec::{
-    Function, Kind, LineEntry, Op, Operand, OperandInfo, Reg, RegisterNames, TrapCause, TypeRule, ValType,
-    isa,
+    Function, Kind, LineEntry, Op, Operand, OperandInfo, Pc, Reg, RegisterNames, TrapCause, TypeRule,
+    ValType, isa,
 };
 use smallvec::SmallVec;
 
@@ -64,6 +64,13 @@ impl<'m> Registers<'m> {
         }
     }
 
+    /// How the register is written where it is used.
+    pub(crate) fn used(&self, index: usize) -> String {
+        let mut out = String::new();
+        self.push(&mut out, index);
+        out
+    }
+
     /// How the register is written where it is declared.
     pub(crate) fn defined(&self, index: usize) -> String {
         let mut out = String::new();
@@ -94,6 +101,29 @@ pub(crate) fn print(
         at += length;
     }
     body.declare_up_to(function.registers.len());
+}
+
+/// The statements of a function by the instructions that they belong to, without lines and margin.
+pub(crate) fn instructions(
+    printer: &mut Printer<'_>,
+    function: &Function,
+    registers: &Registers<'_>,
+    params: usize,
+) -> Vec<(Pc, String)> {
+    let targets = targets(function);
+    let mut body = Body { printer, function, registers, targets: &targets, margin: 0, declared: params };
+    let (mut at, mut instructions) = (0, Vec::new());
+    while let Some((op, length)) = instruction_at(&function.code, at) {
+        if let Ok(i) = targets.binary_search(&(at as u32)) {
+            body.printer.write(format_args!("L{i}:\n"));
+        }
+        body.instruction(op, at, None);
+        let statements = std::mem::take(&mut body.printer.out);
+        let statements: Vec<&str> = statements.lines().map(str::trim_start).collect();
+        instructions.push((Pc(at as u32), statements.join("\n")));
+        at += length;
+    }
+    instructions
 }
 
 fn line_statement(entry: LineEntry) -> String {

@@ -1,15 +1,17 @@
-//! Wall-clock speed of loading, assembling, printing, running and calling, against the targets of the project:
+//! Wall-clock speed of loading, assembling, printing, compiling, running and calling, against the targets of the project:
 //! `cargo bench -p strata-benches --bench throughput -- [--quick] [KERNEL]…`. With names of kernels, only these are run.
 
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bytecode_spec::{encoding, verify};
+use bytecode_spec::{FuncIndex, Function, VerifiedModule, encoding, verify};
 use strata::{Config, Engine, Linker, Module, Store, TierMode};
 use strata_benches::generated::{self, Detail};
 use strata_benches::kernels::{Kernel, export};
 use strata_benches::measure::{Table, geometric_mean, load, percent, shortest, time};
+use strata_jit::template::compile::{Compiler, Request};
+use strata_jit::template::x86_64::X86_64;
 
 /// How much is measured.
 struct Effort {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     if names.is_empty() {
         println!("{}", loading(&effort));
         println!("{}", text(&effort));
+        println!("{}", compiling(&effort));
     }
     println!("{}", kernels(&effort, &names));
     if names.is_empty() {
@@ -97,6 +100,87 @@ fn text(effort: &Effort) -> Table {
     table.row(["assemble and verify".to_owned(), assemble, ">= 10".to_owned()]);
     table.row(["disassemble".to_owned(), disassemble, String::new()]);
     table
+}
+
+/// From a verified function to machine code, by templates; x86-64 whatever this machine is.
+fn compiling(effort: &Effort) -> Table {
+    let module = generated::module(effort.functions, Detail::Bare);
+    let with_loops = Functions::of(&module, generated::has_loop);
+    let without = Functions::of(&module, |function| !generated::has_loop(function));
+    let times = shortest(effort.rounds, [&mut || with_loops.compile().0, &mut || without.compile().0]);
+    let mut table =
+        Table::new(["template compiler", "thousand instructions", "millions/s", "bytes each", "prototype"]);
+    let thousands = |count: usize| format!("{:.1}", count as f64 / 1e3);
+    let rows = [
+        ("functions with loops", &with_loops, times[0], "63"),
+        ("functions without loops", &without, times[1], "160"),
+    ];
+    for (name, functions, time, prototype) in rows {
+        let speed = functions.instructions() as f64 / 1e6 / time.as_secs_f64();
+        let size = functions.compile().1 as f64 / functions.instructions() as f64;
+        table.row([
+            name.to_owned(),
+            thousands(functions.instructions()),
+            format!("{speed:.1}"),
+            format!("{size:.1}"),
+            prototype.to_owned(),
+        ]);
+    }
+    let kernels: Vec<_> = Kernel::all().map(|kernel| kernel.load_wasm(Config::new())).collect();
+    let kernels: Vec<_> =
+        kernels.iter().map(|kernel| Functions::of(kernel.module.verified(), |_| true)).collect();
+    let bytes: usize = kernels.iter().map(|functions| functions.compile().1).sum();
+    let count: usize = kernels.iter().map(Functions::instructions).sum();
+    let size = bytes as f64 / count as f64;
+    let row =
+        ["the kernels".to_owned(), thousands(count), String::new(), format!("{size:.1}"), String::new()];
+    table.row(row);
+    table
+}
+
+/// Some functions of a module.
+struct Functions<'m> {
+    module: &'m VerifiedModule,
+    chosen: Vec<FuncIndex>,
+}
+
+impl<'m> Functions<'m> {
+    fn of(module: &'m VerifiedModule, choose: impl Fn(&Function) -> bool) -> Functions<'m> {
+        let imported = module.spaces().imported_funcs;
+        let functions = (imported..).map(FuncIndex).zip(&module.functions);
+        let chosen = functions.filter(|(_, function)| choose(function)).map(|(func, _)| func).collect();
+        Functions { module, chosen }
+    }
+
+    fn instructions(&self) -> usize {
+        let functions = self.chosen.iter().filter_map(|&func| self.module.function(func));
+        functions.map(generated::instructions_of).sum()
+    }
+
+    /// The time that it takes, with a compiler whose memory has grown as far as it must, and the bytes of all code.
+    fn compile(&self) -> (Duration, usize) {
+        let mut compiler = Compiler::new(X86_64::complete());
+        let mut bytes = 0;
+        let mut all = || {
+            bytes = 0;
+            for &func in &self.chosen {
+                let function = self.module.function(func).expect("the module defines it");
+                let request = Request {
+                    module: self.module,
+                    func,
+                    // The runtime's numbers are not known here: its frames have headers, and it has registers cleared.
+                    frame_words: function.registers.len() as u32 + 4,
+                    clear: 0..0,
+                    switches: false,
+                    costs: &[],
+                };
+                let code = compiler.compile(&request).expect("the functions are small");
+                bytes += black_box(code).bytes.len();
+            }
+        };
+        all();
+        (time(all), bytes)
+    }
 }
 
 /// The kernels in the portable interpreter.

@@ -6,6 +6,7 @@
 
 mod body;
 
+use bytecode_spec::liveness::for_each_target;
 use bytecode_spec::{
     ConstExpr, ElementSegment, ExportKind, FuncIndex, FuncType, Function, FunctionBuilder, Global,
     GlobalType, ImportKind, Limits, Memory, MemoryType, Module, Op, Reg, Table, TableIndex, TableType,
@@ -106,16 +107,40 @@ pub fn linker(engine: &Engine) -> Linker<()> {
 
 /// How many instructions a module has.
 pub fn instructions(module: &Module) -> usize {
-    let count = |function: &Function| {
-        let (mut count, mut code) = (0, function.code.as_slice());
-        while let [first, ..] = code {
-            let op = Op::from_code(*first as u16).expect("the module is verified");
-            let length = op.info().length(code).expect("the module is verified");
-            (count, code) = (count + 1, &code[length..]);
-        }
-        count
-    };
-    module.functions.iter().map(count).sum()
+    module.functions.iter().map(instructions_of).sum()
+}
+
+/// How many instructions a function has.
+///
+/// # Panics
+///
+/// When the function is not of a verified module.
+pub fn instructions_of(function: &Function) -> usize {
+    let mut count = 0;
+    each_instruction(function, |_, _| count += 1);
+    count
+}
+
+/// Whether a function has a loop.
+///
+/// # Panics
+///
+/// When the function is not of a verified module.
+pub fn has_loop(function: &Function) -> bool {
+    let mut found = false;
+    each_instruction(function, |op, words| {
+        for_each_target(op, words, |displacement| found |= displacement <= 0);
+    });
+    found
+}
+
+fn each_instruction(function: &Function, mut visit: impl FnMut(Op, &[u64])) {
+    let mut code = function.code.as_slice();
+    while let [first, ..] = code {
+        let op = Op::from_code(*first as u16).expect("the module is verified");
+        visit(op, code);
+        code = &code[op.info().length(code).expect("the module is verified")..];
+    }
 }
 
 fn defined(i: usize) -> FuncIndex {

@@ -161,6 +161,15 @@ pub enum Error {
     /// Fuel was asked of an engine that does not count it.
     #[error("the engine does not count fuel; configure it with Config::fuel(true)")]
     FuelNotConfigured,
+    /// There is no machine code of a function to list.
+    #[cfg(feature = "disasm")]
+    #[error("there is no machine code of {func}: {why}")]
+    NoListing {
+        /// The function.
+        func: String,
+        /// Why, and the remedy.
+        why: String,
+    },
     /// A host function panicked.
     #[error("a host function panicked: {message}")]
     HostPanic {

@@ -23,6 +23,8 @@ mod error;
 #[expect(unsafe_code, reason = "walks frames")]
 mod trap;
 mod profile;
+#[cfg(feature = "disasm")]
+mod listing;
 
 #[expect(unsafe_code, reason = "the contract with running code is raw memory")]
 mod context;
@@ -54,6 +56,8 @@ pub use linker::Linker;
 pub use module::Module;
 pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfile, Profile};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};
+#[cfg(feature = "disasm")]
+pub use strata_jit::disasm::Target;
 pub use tiering::policy::{Candidate, Decision, Event, Policy, Refusal, Thresholds};
 pub use trap::{Backtrace, FrameInfo, Tier, Trap};
 pub use value::{ExternRef, Val, Value, Values};

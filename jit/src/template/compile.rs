@@ -4,6 +4,8 @@
 //! frame, and all of the header but the version written; it leaves results in the first registers of its frame. Hot registers
 //! are pinned: their slots are written before anybody may look at the frame and read again afterwards.
 
+mod map;
+
 use std::ops::Range;
 
 use bytecode_spec::isa::{self, Visitor, Words, visit};
@@ -72,6 +74,8 @@ struct Driver {
     tables: Vec<(Label, Vec<Label>)>,
     /// Where a helper's status goes.
     stopped: Option<Label>,
+    /// Where traps go.
+    trapped: Option<Label>,
     faults: Vec<(u32, Pc)>,
 }
 
@@ -174,6 +178,7 @@ impl Driver {
         self.exits.clear();
         self.tables.clear();
         self.stopped = None;
+        self.trapped = None;
         self.faults.clear();
     }
 
@@ -468,6 +473,7 @@ impl Driver {
         }
         m.buffer().bind(trapped);
         if is_trapped {
+            self.trapped = Some(trapped);
             let store = Self::store_context(m, second);
             m.store_slot(Addr::at(store, abi::store::TRAP), InReg(first));
             m.store_slot(Addr::at(store, abi::store::TRAP_FRAME), InReg(M::ROLES.frame));
@@ -479,12 +485,12 @@ impl Driver {
             let store = Self::store_context(m, second);
             m.unwind(Addr::at(store, abi::store::SEGMENT));
         }
-        for (table, targets) in std::mem::take(&mut self.tables) {
+        for (table, targets) in &self.tables {
             m.buffer().reserve(targets.len() * 4 + M::MAX_BYTES);
             m.align();
-            m.buffer().bind(table);
-            for target in targets {
-                m.table_entry(table, target);
+            m.buffer().bind(*table);
+            for &target in targets {
+                m.table_entry(*table, target);
             }
         }
     }

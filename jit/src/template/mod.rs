@@ -8,7 +8,7 @@ pub mod masm;
 pub mod buffer;
 pub mod operands;
 mod templates;
-mod pins;
+pub(crate) mod pins;
 pub mod compile;
 #[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
 pub mod x86_64;

@@ -8,10 +8,12 @@ use super::masm::{Fpr, Gpr, Roles};
 
 /// Where a register of the function is while its code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Home {
+pub enum Home {
     /// In its slot in the frame.
     Slot,
+    /// In a general register.
     Gpr(Gpr),
+    /// In a float register.
     Fpr(Fpr),
 }
 

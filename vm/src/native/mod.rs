@@ -57,18 +57,22 @@ impl Native {
 
     /// Machine code for a version.
     pub(crate) fn compile(&self, version: &Version) -> Result<CompiledCode, Refusal> {
-        let module = version.loaded();
-        let request = Request {
-            module: &module.module,
-            func: version.func,
-            frame_words: version.frame_words,
-            clear: version.clear.clone(),
-            switches: module.switches,
-            costs: &version.costs,
-        };
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         // There is no other reason yet.
-        compiler.compile(&request).map_err(|_| Refusal::TooLarge)
+        compiler.compile(&request(version)).map_err(|_| Refusal::TooLarge)
+    }
+}
+
+/// What a compiler is to know of a version.
+pub(crate) fn request(version: &Version) -> Request<'_> {
+    let module = version.loaded();
+    Request {
+        module: &module.module,
+        func: version.func,
+        frame_words: version.frame_words,
+        clear: version.clear.clone(),
+        switches: module.switches,
+        costs: &version.costs,
     }
 }
 

@@ -1,0 +1,48 @@
+//! What the code of a function consists of, read from the labels that its compilation leaves behind: compiling costs nothing more.
+
+use bytecode_spec::Pc;
+
+use super::{Compiler, Exit, Refusal, Request};
+use crate::abi;
+use crate::maps::{CodeMap, CompiledCode, Part};
+use crate::template::buffer::Label;
+use crate::template::masm::Masm;
+use crate::template::pins::each_instruction;
+
+impl<M: Masm> Compiler<M> {
+    /// As [`compile`](Self::compile), and tells what is where.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refusal`].
+    pub fn compile_with_map(&mut self, request: &Request<'_>) -> Result<(CompiledCode, CodeMap), Refusal> {
+        let code = self.compile(request)?;
+        let map = self.map(&code);
+        Ok((code, map))
+    }
+
+    /// Of the function that was compiled last.
+    fn map(&mut self, code: &CompiledCode) -> CodeMap {
+        let Compiler { masm: m, driver: o } = self;
+        let mut at = |label: Label| m.buffer().position_of(label).expect("the code is complete");
+        // Parts come in the order in which they were emitted.
+        let mut parts = vec![(abi::object::CODE as u32, Part::Entry)];
+        each_instruction(&o.words, |pc, _, _| {
+            let pc = pc as u32;
+            parts.push((at(Label(pc)), Part::Instruction(Pc(pc))));
+        });
+        parts.extend(code.entries.iter().map(|&(head, offset)| (offset, Part::LoopEntry(head))));
+        let place = |pc: u32| (pc != abi::trap::ON_ENTRY).then_some(Pc(pc));
+        parts.extend(o.exits.iter().map(|&(label, exit)| match exit {
+            Exit::Trap { pc, cause } => (at(label), Part::Trap(place(pc), cause)),
+            Exit::Poll { pc, .. } => (at(label), Part::Poll(place(pc))),
+            Exit::Call { pc, .. } | Exit::TailCall { pc } => (at(label), Part::Call(Pc(pc))),
+        }));
+        parts.extend(o.trapped.map(|label| (at(label), Part::Trapped)));
+        parts.extend(o.stopped.map(|label| (at(label), Part::Stopped)));
+        parts.extend(o.tables.iter().map(|(label, targets)| (at(*label), Part::Table(targets.len() as u32))));
+        debug_assert!(parts.is_sorted_by_key(|&(offset, _)| offset));
+        let pins = o.pins.pinned.iter().map(|&reg| (reg, o.pins.home(reg))).collect();
+        CodeMap { parts, pins }
+    }
+}

@@ -1,0 +1,127 @@
+//! Machine code of functions in text, between the bytecode that it is made of.
+
+use std::fmt::Write;
+
+use bytecode_spec::{FuncIndex, Reg};
+use strata_asm::FunctionText;
+use strata_jit::disasm::{Line, Listing, Target};
+use strata_jit::maps::Part;
+
+use crate::code::Version;
+use crate::error::Error;
+use crate::module::Module;
+use crate::native;
+use crate::trap::Tier;
+
+/// Where comments begin.
+const COMMENT_COLUMN: usize = 44;
+
+impl Module {
+    /// The machine code that a tier makes of a function of the module, as text between the bytecode that it is made of. For
+    /// [`Target::Host`] it is the code that the engine would run, whether or not it has machine code of the function yet.
+    ///
+    /// Machine instructions have their offsets, in hexadecimal, from the start of the code object, whose first bytes are no
+    /// code. Comments tell what operands in memory are. Behind the code of all instructions comes what it jumps to when
+    /// something is out of the ordinary: `pc3.poll` belongs to the instruction at 3, and `pc3+0a` is so many bytes, in
+    /// hexadecimal, behind the start of its code.
+    ///
+    /// The text is for people; it may change with any version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoListing`] when the module does not define the function, or the tier has no machine code, or none of this
+    /// function or for the target.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, "func @sum(%a: i64, %b: i64) -> i64 {\n %a = add.i64 %a, %b\n ret %a\n}")?;
+    /// let listing = module.listing(FuncIndex(0), Tier::Template, Target::X86_64)?;
+    /// let lines: Vec<&str> = listing.lines().skip_while(|line| !line.starts_with("pc0")).take(3).collect();
+    /// assert!(lines[0].contains("%a = add.i64 %a, %b"));
+    /// assert!(lines[1].contains("mov rax, [rbx]") && lines[1].ends_with("; %a"));
+    /// assert!(lines[2].contains("add rax, [rbx+8]") && lines[2].ends_with("; %b"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn listing(&self, func: FuncIndex, tier: Tier, target: Target) -> Result<String, Error> {
+        let refused = |why: &str| Error::NoListing { func: self.describe(func), why: why.to_owned() };
+        let Some(text) = strata_asm::function_text(self.verified(), func) else {
+            return Err(refused(if func.0 < self.verified().spaces().imported_funcs {
+                "it is imported, its code is not in this module"
+            } else {
+                "the module does not have it"
+            }));
+        };
+        match tier {
+            Tier::Template if target.is_known() => {
+                let version = Version::new(&self.0, func);
+                let name = |reg: Reg| text.registers[reg.index()].clone();
+                let listing = target
+                    .list_template(&native::request(&version), name)
+                    .map_err(|refusal| refused(&refusal.to_string()))?;
+                Ok(print(&text, tier, &listing))
+            }
+            Tier::Template => Err(refused("there is no compiler for this machine; name another target")),
+            Tier::Portable => Err(refused("the portable interpreter runs bytecode; take tier template")),
+        }
+    }
+
+    fn describe(&self, func: FuncIndex) -> String {
+        let is_there = func.index() < self.verified().spaces().funcs.len();
+        if is_there { self.verified().func_name(func) } else { format!("function {}", func.0) }
+    }
+}
+
+fn print(text: &FunctionText, tier: Tier, listing: &Listing) -> String {
+    let mut out = format!("{}\n; {tier}, {}, {} bytes\n", text.head, listing.machine, listing.bytes);
+    let pins = listing.pins.iter().map(|(reg, place)| format!("{} {place}", text.registers[reg.index()]));
+    let pins: Vec<String> = pins.collect();
+    if !pins.is_empty() {
+        push(&mut out, format_args!("; pinned: {}\n", pins.join(", ")));
+    }
+    let mut in_line = true;
+    for (part, lines) in &listing.parts {
+        let was_in_line = in_line;
+        in_line = matches!(part, Part::Entry | Part::Instruction(_));
+        if *part == Part::Entry || in_line != was_in_line {
+            out.push('\n');
+        }
+        heading(&mut out, text, *part);
+        lines.iter().for_each(|line| print_line(&mut out, line));
+    }
+    out
+}
+
+/// The part's name, and for an instruction what it is; labels and declarations come before it.
+fn heading(out: &mut String, text: &FunctionText, part: Part) {
+    let instruction = match part {
+        Part::Instruction(pc) => text.instructions.binary_search_by_key(&pc, |&(pc, _)| pc).ok(),
+        Part::Entry
+        | Part::LoopEntry(_)
+        | Part::Trap(..)
+        | Part::Poll(_)
+        | Part::Call(_)
+        | Part::Trapped
+        | Part::Stopped
+        | Part::Table(_) => None,
+    };
+    let Some((_, statements)) = instruction.map(|i| &text.instructions[i]) else {
+        return push(out, format_args!("{part}:\n"));
+    };
+    let (before, instruction) = statements.rsplit_once('\n').unwrap_or(("", statements));
+    before.lines().for_each(|line| push(out, format_args!("{line}\n")));
+    push(out, format_args!("{part}: {instruction}\n"));
+}
+
+fn print_line(out: &mut String, line: &Line) {
+    let code = format!("  {:04x}  {}", line.offset, line.text);
+    if line.comment.is_empty() {
+        push(out, format_args!("{code}\n"));
+    } else {
+        push(out, format_args!("{code:COMMENT_COLUMN$}; {}\n", line.comment));
+    }
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes all");
+}
