@@ -128,6 +128,27 @@ impl Module {
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 
+    /// Makes machine code of the template tier for all functions of the module now, before any is called, and gives the bytes
+    /// that it takes. 0 where there is no machine code; functions that have some already do not count.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::new(Config::new().tier(TierMode::Template));
+    /// let module = Module::new(&engine, "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}")?;
+    /// let bytes = module.compile_all();
+    /// assert!(engine.code_bytes() >= bytes);
+    /// assert_eq!(module.compile_all(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn compile_all(&self) -> usize {
+        let before = self.engine().code_bytes();
+        let imported = self.0.module.spaces().imported_funcs;
+        for func in (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex) {
+            self.0.version(func).compile();
+        }
+        self.engine().code_bytes().saturating_sub(before)
+    }
+
     /// What tier 0 has recorded so far of the module's functions, in all instances and threads; empty when the engine
     /// does not [profile](crate::Config::profile).
     pub fn profile(&self) -> Profile {
