@@ -53,15 +53,15 @@ pub struct Table(Vec<Vec<String>>);
 
 impl Table {
     /// A table with these headings.
-    pub fn new<const N: usize>(headings: [&str; N]) -> Table {
+    pub fn new(headings: impl IntoIterator<Item: Into<String>>) -> Table {
         let mut table = Table::default();
-        table.row(headings.map(str::to_owned));
+        table.row(headings);
         table
     }
 
-    /// Adds a row.
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.0.push(cells.into());
+    /// Adds a row, of as many cells as there are headings.
+    pub fn row(&mut self, cells: impl IntoIterator<Item: Into<String>>) {
+        self.0.push(cells.into_iter().map(Into::into).collect());
     }
 }
 

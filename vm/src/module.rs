@@ -1,12 +1,12 @@
 //! Modules as an embedder holds them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytecode_spec::encoding::{self, DecodeError, MAGIC};
 use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
-use crate::code::{LoadedModule, Version};
-use crate::config::TierMode;
+use crate::code::LoadedModule;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::profile::Profile;
@@ -102,7 +102,7 @@ impl Module {
     }
 
     /// How many of the module's functions have run so far in each tier, in all instances and threads; tiers in which none
-    /// ran are left out.
+    /// ran are left out. What has machine code counts as run in it.
     ///
     /// ```
     /// # use strata::*;
@@ -116,11 +116,10 @@ impl Module {
     /// ```
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
         let (mut portable, mut template) = (0, 0);
-        for version in self.versions() {
-            // Whatever has machine code in this mode has run in nothing else.
-            let only_machine_code =
-                self.engine().config().tier == TierMode::Template && version.native().is_some();
-            portable += usize::from(!only_machine_code);
+        for version in self.functions().filter_map(|func| self.0.existing_version(func)) {
+            // What got machine code without having been counted was never interpreted.
+            let was_counted = version.calls.load(Ordering::Relaxed) > 0;
+            portable += usize::from(version.native().is_none() || was_counted);
             template += usize::from(version.native().is_some());
         }
         let tiers = [(Tier::Portable, portable), (Tier::Template, template)];
@@ -139,15 +138,35 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn refused(&self) -> Vec<(FuncIndex, Refusal)> {
-        let refused = |version: &Version| Some((version.func, version.refusal()?));
-        self.versions().filter_map(refused).collect()
+        let versions = self.functions().filter_map(|func| self.0.existing_version(func));
+        versions.filter_map(|version| Some((version.func, version.refusal()?))).collect()
     }
 
-    /// The versions of functions that have ever been called.
-    fn versions(&self) -> impl Iterator<Item = &Version> {
+    /// The functions that the module defines.
+    fn functions(&self) -> impl Iterator<Item = FuncIndex> {
         let imported = self.0.module.spaces().imported_funcs;
-        let functions = (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex);
-        functions.filter_map(|func| self.0.existing_version(func))
+        (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex)
+    }
+
+    /// Makes machine code of the template tier for all functions of the module now, whatever the policy, and gives the bytes that
+    /// it takes. Functions that have some already do not count, nor do those that are [refused](Self::refused).
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::new(Config::new().tier(TierMode::Template));
+    /// let module = Module::new(&engine, "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}")?;
+    /// let bytes = module.compile_all();
+    /// assert!(engine.code_bytes() >= bytes);
+    /// assert_eq!(module.compile_all(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn compile_all(&self) -> usize {
+        let before = self.engine().code_bytes();
+        for func in self.functions() {
+            // Who wants to know what was refused asks afterwards.
+            _ = self.0.version(func).compile();
+        }
+        self.engine().code_bytes().saturating_sub(before)
     }
 
     /// What tier 0 has recorded so far of the module's functions, in all instances and threads; empty when the engine
