@@ -67,6 +67,14 @@ impl Buffer {
         self.bytes.extend_from_slice(&bytes);
     }
 
+    /// Appends the first `length` of these bytes, the lowest first.
+    #[inline(always)]
+    pub fn put_some(&mut self, bytes: u128, length: usize) {
+        let end = self.bytes.len() + length;
+        self.bytes.extend_from_slice(&bytes.to_le_bytes());
+        self.bytes.truncate(end);
+    }
+
     /// Notes that the distance to `label` is to be written at the next byte.
     #[inline(always)]
     pub fn fixup(&mut self, label: Label, kind: u8) {

@@ -63,19 +63,20 @@ const RELATIVE: u8 = 0;
 /// Four bytes, from the place that they hold until then.
 const FROM_TABLE: u8 = 1;
 
-#[macro_use]
+/// Emits what dynasm writes as short as it can be.
+macro_rules! x64 {
+    ($self:ident, $($code:tt)*) => {
+        dynasm!($self.0; .arch x64; $($code)*)
+    };
+}
+
 mod forms;
 mod floats;
 mod integers;
 mod stubs;
 
+use forms::{Alu, Place, Scalar, is_byte};
 pub use stubs::stubs;
-
-/// Whether a displacement or immediate fits a byte.
-#[inline(always)]
-const fn is_byte(value: i32) -> bool {
-    value as i8 as i32 == value
-}
 
 /// A constant as an instruction's 32-bit immediate, which is sign-extended.
 #[inline(always)]
@@ -187,9 +188,15 @@ impl Masm for X86_64 {
     fn mov(&mut self, dst: Gpr, from: Int) {
         match from {
             Reg(r) if r == dst => {}
-            Reg(r) => x64!(self, mov Rq(dst.0), Rq(r.0)),
-            Mem(at) => from_memory!(self, at, mov Rq(dst.0)),
-            Imm(bits) if bits <= u64::from(u32::MAX) => x64!(self, mov Rd(dst.0), DWORD bits as i32),
+            Reg(r) => self.form(forms::LOAD.of(W64), dst.0, r.into()),
+            Mem(at) => self.form(forms::LOAD.of(W64), dst.0, at.into()),
+            Imm(bits) if bits <= u64::from(u32::MAX) => {
+                if dst.0 >= 8 {
+                    self.0.put([0x41]);
+                }
+                let [a, b, c, d] = (bits as u32).to_le_bytes();
+                self.0.put([0xb8 | dst.0 & 7, a, b, c, d]);
+            }
             Imm(bits) => match i32::try_from(bits as i64) {
                 Ok(value) => x64!(self, mov Rq(dst.0), DWORD value),
                 Err(_) => x64!(self, mov Rq(dst.0), QWORD bits as i64),
@@ -201,8 +208,8 @@ impl Masm for X86_64 {
     fn fmov(&mut self, dst: Fpr, from: Float) {
         match from {
             Reg(r) if r == dst => {}
-            Reg(r) => x64!(self, movaps Rx(dst.0), Rx(r.0)),
-            Mem(at) => from_memory!(self, at, movsd Rx(dst.0)),
+            Reg(r) => self.form(forms::MOVAPS, dst.0, Place::Reg(r.0)),
+            Mem(at) => self.form(forms::LOAD_F64, dst.0, at.into()),
             Imm(0) => x64!(self, xorps Rx(dst.0), Rx(dst.0)),
             Imm(bits) => {
                 self.mov(RAX, Imm(bits));
@@ -214,64 +221,65 @@ impl Masm for X86_64 {
     #[inline(always)]
     fn store_slot(&mut self, at: Addr, from: Int) {
         match from {
-            Reg(r) => to_memory!(self, at, mov, Rq(r.0)),
+            Reg(r) => self.form(forms::STORE.of(W64), r.0, at.into()),
             Imm(bits) if i32::try_from(bits as i64).is_ok() => {
-                to_memory!(self, at, mov QWORD, DWORD bits as i32)
+                self.form(forms::STORE_IMM.of(W64), 0, at.into());
+                self.0.put((bits as u32).to_le_bytes());
             }
             Mem(_) | Imm(_) => {
                 self.mov(RAX, from);
-                to_memory!(self, at, mov, rax);
+                self.form(forms::STORE.of(W64), RAX.0, at.into());
             }
         }
     }
 
     #[inline(always)]
     fn store_float_slot(&mut self, at: Addr, from: Fpr) {
-        to_memory!(self, at, movsd, Rx(from.0));
+        self.form(forms::STORE_F64, from.0, at.into());
     }
 
+    #[inline(always)]
     fn load(&mut self, access: Access, dst: Gpr, at: Addr) {
-        match access {
-            Access::U8 => from_memory!(self, at, movzx Rd(dst.0), BYTE),
-            Access::S8W32 => from_memory!(self, at, movsx Rd(dst.0), BYTE),
-            Access::S8W64 => from_memory!(self, at, movsx Rq(dst.0), BYTE),
-            Access::U16 => from_memory!(self, at, movzx Rd(dst.0), WORD),
-            Access::S16W32 => from_memory!(self, at, movsx Rd(dst.0), WORD),
-            Access::S16W64 => from_memory!(self, at, movsx Rq(dst.0), WORD),
-            Access::U32 => from_memory!(self, at, mov Rd(dst.0)),
-            Access::S32W64 => from_memory!(self, at, movsxd Rq(dst.0)),
-            Access::U64 => from_memory!(self, at, mov Rq(dst.0)),
-        }
+        let form = match access {
+            Access::U8 => forms::LOAD_U8,
+            Access::S8W32 => forms::LOAD_S8,
+            Access::S8W64 => forms::LOAD_S8.of(W64),
+            Access::U16 => forms::LOAD_U16,
+            Access::S16W32 => forms::LOAD_S16,
+            Access::S16W64 => forms::LOAD_S16.of(W64),
+            Access::U32 => forms::LOAD,
+            Access::S32W64 => forms::LOAD_S32,
+            Access::U64 => forms::LOAD.of(W64),
+        };
+        self.form(form, dst.0, at.into());
     }
 
+    #[inline(always)]
     fn store(&mut self, access: Access, at: Addr, from: Gpr) {
-        match access {
-            Access::U8 | Access::S8W32 | Access::S8W64 => to_memory!(self, at, mov, Rb(from.0)),
-            Access::U16 | Access::S16W32 | Access::S16W64 => to_memory!(self, at, mov, Rw(from.0)),
-            Access::U32 | Access::S32W64 => to_memory!(self, at, mov, Rd(from.0)),
-            Access::U64 => to_memory!(self, at, mov, Rq(from.0)),
-        }
+        let form = match access {
+            Access::U8 | Access::S8W32 | Access::S8W64 => forms::STORE_8,
+            Access::U16 | Access::S16W32 | Access::S16W64 => forms::STORE_16,
+            Access::U32 | Access::S32W64 => forms::STORE,
+            Access::U64 => forms::STORE.of(W64),
+        };
+        self.form(form, from.0, at.into());
     }
 
+    #[inline(always)]
     fn load_float(&mut self, width: Width, dst: Fpr, at: Addr) {
-        match width {
-            W32 => from_memory!(self, at, movss Rx(dst.0)),
-            W64 => from_memory!(self, at, movsd Rx(dst.0)),
-        }
+        let form = if width == W32 { forms::LOAD_F32 } else { forms::LOAD_F64 };
+        self.form(form, dst.0, at.into());
     }
 
+    #[inline(always)]
     fn store_float(&mut self, width: Width, at: Addr, from: Fpr) {
-        match width {
-            W32 => to_memory!(self, at, movss, Rx(from.0)),
-            W64 => to_memory!(self, at, movsd, Rx(from.0)),
-        }
+        let form = if width == W32 { forms::STORE_F32 } else { forms::STORE_F64 };
+        self.form(form, from.0, at.into());
     }
 
+    #[inline(always)]
     fn lea(&mut self, width: Width, dst: Gpr, at: Addr) {
-        match width {
-            W32 => from_memory!(self, at, lea Rd(dst.0)),
-            W64 => from_memory!(self, at, lea Rq(dst.0)),
-        }
+        self.form(forms::LEA.of(width), dst.0, at.into());
     }
 
     #[inline(always)]
@@ -282,35 +290,12 @@ impl Masm for X86_64 {
             (IntOp::Sub, W64, Imm(bits)) => (IntOp::Add, Imm(bits.wrapping_neg())),
             _ => (op, b),
         };
-        macro_rules! arithmetic {
-            ($name:tt) => {{
-                let b = self.small(width, b);
-                match (op, a, b) {
-                    // Reads before it writes, and takes no flags.
-                    (IntOp::Add, Reg(a), Imm(bits)) if a != dst => {
-                        self.lea(width, dst, Addr::at(a, bits as i32));
-                    }
-                    (IntOp::Sub, _, Reg(b)) if b == dst && a != Reg(dst) => {
-                        match width {
-                            W32 => x64!(self, neg Rd(dst.0)),
-                            W64 => x64!(self, neg Rq(dst.0)),
-                        }
-                        two_operands!(self, add, width, dst, a);
-                    }
-                    (_, _, Reg(b)) if b == dst && op.commutes() => two_operands!(self, $name, width, dst, a),
-                    _ => {
-                        self.mov(dst, a);
-                        two_operands!(self, $name, width, dst, b);
-                    }
-                }
-            }};
-        }
         match op {
-            IntOp::Add => arithmetic!(add),
-            IntOp::Sub => arithmetic!(sub),
-            IntOp::And => arithmetic!(and),
-            IntOp::Or => arithmetic!(or),
-            IntOp::Xor => arithmetic!(xor),
+            IntOp::Add => self.arithmetic(Alu::Add, width, dst, a, b),
+            IntOp::Sub => self.arithmetic(Alu::Sub, width, dst, a, b),
+            IntOp::And => self.arithmetic(Alu::And, width, dst, a, b),
+            IntOp::Or => self.arithmetic(Alu::Or, width, dst, a, b),
+            IntOp::Xor => self.arithmetic(Alu::Xor, width, dst, a, b),
             IntOp::Mul => {
                 let b = self.small(width, b);
                 self.multiply(width, dst, a, b);
@@ -404,10 +389,10 @@ impl Masm for X86_64 {
         };
         self.fmov(dst, a);
         match op {
-            FloatOp::Add => scalar!(self, width, addss addsd, dst, b),
-            FloatOp::Sub => scalar!(self, width, subss subsd, dst, b),
-            FloatOp::Mul => scalar!(self, width, mulss mulsd, dst, b),
-            FloatOp::Div => scalar!(self, width, divss divsd, dst, b),
+            FloatOp::Add => self.scalar(Scalar::Add, width, dst, b),
+            FloatOp::Sub => self.scalar(Scalar::Sub, width, dst, b),
+            FloatOp::Mul => self.scalar(Scalar::Mul, width, dst, b),
+            FloatOp::Div => self.scalar(Scalar::Div, width, dst, b),
             FloatOp::Min | FloatOp::Max | FloatOp::Copysign => self.least_or_greatest(op, width, dst, b),
         }
     }
@@ -418,7 +403,7 @@ impl Masm for X86_64 {
             FloatUnary::Sqrt => {
                 // The upper half of the register stays as it is; so it does in rounding.
                 self.fmov(dst, a);
-                scalar!(self, width, sqrtss sqrtsd, dst, Reg(dst));
+                self.scalar(Scalar::Sqrt, width, dst, Reg(dst));
             }
             FloatUnary::Nearest => self.round(8, width, dst, a),
             FloatUnary::Floor => self.round(9, width, dst, a),
@@ -541,8 +526,8 @@ impl Masm for X86_64 {
         self.mov(RAX, b);
         self.compare(Test { cond: Cond::Ne, width: W32, a: condition, b: Imm(0) });
         match a {
-            Reg(r) => x64!(self, cmovne rax, Rq(r.0)),
-            Mem(at) => from_memory!(self, at, cmovne Rq(RAX.0)),
+            Reg(r) => self.form(forms::CMOVNE, RAX.0, r.into()),
+            Mem(at) => self.form(forms::CMOVNE, RAX.0, at.into()),
             Imm(_) => unreachable!("operands of a select are registers of the function"),
         }
         self.mov(dst, Reg(RAX));
@@ -610,18 +595,12 @@ impl Masm for X86_64 {
     }
 
     fn leave_to(&mut self, at: Addr) {
-        x64!(self, pop rbp; jmp QWORD [DWORD Rq(at.base.0) + at.disp]);
+        x64!(self, pop rbp);
+        self.form(forms::GO, 4, at.into());
     }
 
     fn call(&mut self, at: Addr) {
-        match at {
-            Addr { base, index: None, disp } => x64!(self, call QWORD [DWORD Rq(base.0) + disp]),
-            Addr { base, index: Some(_), .. } => {
-                let _ = base;
-                self.mov(RAX, Mem(at));
-                x64!(self, call rax);
-            }
-        }
+        self.form(forms::GO, 2, at.into());
     }
 
     fn call_helper(&mut self, at: Addr, arguments: &[Int]) {
@@ -640,7 +619,7 @@ impl Masm for X86_64 {
     }
 
     fn unwind(&mut self, at: Addr) {
-        from_memory!(self, at, mov Rq(4));
+        self.form(forms::LOAD.of(W64), 4, at.into());
         x64!(self, ret);
     }
 

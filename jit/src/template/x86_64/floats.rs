@@ -2,12 +2,11 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::{Code, OTHER, R14, RAX, RBX, RCX, TEMPORARY, X86_64, is_byte};
+use super::forms::Scalar;
+use super::{Code, OTHER, RAX, RCX, TEMPORARY, X86_64};
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
-use crate::template::masm::{
-    Addr, Cond, Float, FloatCond, FloatOp, FloatTest, Fpr, Gpr, Masm, Test, ToInt, Width,
-};
+use crate::template::masm::{Cond, Float, FloatCond, FloatOp, FloatTest, Fpr, Gpr, Masm, Test, ToInt, Width};
 
 impl X86_64 {
     pub(super) fn in_float_register(&mut self, operand: Float) -> Fpr {
@@ -43,7 +42,7 @@ impl X86_64 {
             }
             Reg(_) | Mem(_) => b,
         };
-        scalar!(self, width, ucomiss ucomisd, a, b);
+        self.scalar(Scalar::Compare, width, a, b);
         code
     }
 
@@ -52,7 +51,7 @@ impl X86_64 {
         let Reg(r) = b else { unreachable!("in a register") };
         let least = op == FloatOp::Min;
         let (differ, unordered, done) = (self.0.label(), self.0.label(), self.0.label());
-        scalar!(self, width, ucomiss ucomisd, dst, b);
+        self.scalar(Scalar::Compare, width, dst, b);
         self.jump_on(Code::NotEqual, differ);
         self.jump_on(Code::Parity, unordered);
         // Equal: the same, or zeros of different signs.
@@ -62,12 +61,12 @@ impl X86_64 {
         }
         self.jump(done);
         self.0.bind(unordered);
-        scalar!(self, width, addss addsd, dst, b);
+        self.scalar(Scalar::Add, width, dst, b);
         self.jump(done);
         self.0.bind(differ);
         match least {
-            true => scalar!(self, width, minss minsd, dst, b),
-            false => scalar!(self, width, maxss maxsd, dst, b),
+            true => self.scalar(Scalar::Min, width, dst, b),
+            false => self.scalar(Scalar::Max, width, dst, b),
         }
         self.0.bind(done);
     }
@@ -136,13 +135,13 @@ impl X86_64 {
         self.truncate(width, from, dst, a);
         self.mov(RCX, Imm(least));
         self.jump_if(Test { cond: Cond::Ne, width, a: Reg(dst), b: Reg(RCX) }, done);
-        scalar!(self, from, ucomiss ucomisd, a, Reg(a));
+        self.scalar(Scalar::Compare, from, a, Reg(a));
         self.jump_on(Code::NoParity, number);
         self.mov(dst, Imm(0));
         self.jump(done);
         self.0.bind(number);
         self.fmov(OTHER, Imm(0));
-        scalar!(self, from, ucomiss ucomisd, a, Reg(OTHER));
+        self.scalar(Scalar::Compare, from, a, Reg(OTHER));
         self.jump_on(Code::Below, done);
         self.mov(dst, Imm(greatest));
         self.0.bind(done);
@@ -152,7 +151,7 @@ impl X86_64 {
     pub(super) fn not_negative(&mut self, width: Width, a: Fpr) {
         self.fmov(TEMPORARY, Reg(a));
         self.fmov(OTHER, Imm(0));
-        scalar!(self, width, maxss maxsd, TEMPORARY, Reg(OTHER));
+        self.scalar(Scalar::Max, width, TEMPORARY, Reg(OTHER));
     }
 
     /// `dst` = the temporary, which is not negative, as an unsigned integer of 64 bits.
@@ -163,9 +162,9 @@ impl X86_64 {
             W64 => 9_223_372_036_854_775_808_f64.to_bits(),
         };
         self.fmov(OTHER, Imm(half));
-        scalar!(self, from, ucomiss ucomisd, TEMPORARY, Reg(OTHER));
+        self.scalar(Scalar::Compare, from, TEMPORARY, Reg(OTHER));
         self.jump_on(Code::Below, small);
-        scalar!(self, from, subss subsd, TEMPORARY, Reg(OTHER));
+        self.scalar(Scalar::Sub, from, TEMPORARY, Reg(OTHER));
         self.truncate(W64, from, dst, TEMPORARY);
         if saturates {
             let fits = self.0.label();

@@ -2,7 +2,8 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::{R14, RAX, RBX, RCX, X86_64, immediate, is_byte};
+use super::forms::{Alu, IMUL, IMUL_IMM, IMUL_IMM8, Place, TEST, TEST_IMM, TEST_IMM8, is_byte};
+use super::{RAX, RCX, X86_64, immediate};
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Addr, Cond, Gpr, Int, IntOp, Masm, Test, Width};
@@ -58,27 +59,54 @@ impl X86_64 {
         }
     }
 
+    /// `dst = a op b`.
+    #[inline(always)]
+    pub(super) fn arithmetic(&mut self, op: Alu, width: Width, dst: Gpr, a: Int, b: Int) {
+        let b = self.small(width, b);
+        match (op, a, b) {
+            // Reads before it writes, and takes no flags.
+            (Alu::Add, Reg(a), Imm(bits)) if a != dst => self.lea(width, dst, Addr::at(a, bits as i32)),
+            (Alu::Add, Reg(a), Reg(b)) if a != dst && b != dst => {
+                self.lea(width, dst, Addr::indexed(a, b, 0))
+            }
+            (Alu::Sub, _, Reg(b)) if b == dst && a != Reg(dst) => {
+                match width {
+                    W32 => x64!(self, neg Rd(dst.0)),
+                    W64 => x64!(self, neg Rq(dst.0)),
+                }
+                self.alu(Alu::Add, width, dst, a);
+            }
+            (_, _, Reg(b)) if b == dst && op != Alu::Sub => self.alu(op, width, dst, a),
+            _ => {
+                self.mov(dst, a);
+                self.alu(op, width, dst, b);
+            }
+        }
+    }
+
     pub(super) fn multiply(&mut self, width: Width, dst: Gpr, a: Int, b: Int) {
-        match (width, a, b) {
-            (W32, Reg(r), Imm(bits)) => x64!(self, imul Rd(dst.0), Rd(r.0), DWORD bits as i32),
-            (W64, Reg(r), Imm(bits)) => x64!(self, imul Rq(dst.0), Rq(r.0), DWORD bits as i32),
-            (W32, Reg(r), Reg(s)) if s == dst => x64!(self, imul Rd(dst.0), Rd(r.0)),
-            (W64, Reg(r), Reg(s)) if s == dst => x64!(self, imul Rq(dst.0), Rq(r.0)),
-            (W32, Mem(at), Reg(s)) if s == dst => from_memory!(self, at, imul Rd(dst.0)),
-            (W64, Mem(at), Reg(s)) if s == dst => from_memory!(self, at, imul Rq(dst.0)),
-            (_, _, Imm(_)) => {
+        match (a, b) {
+            (Reg(r), Imm(bits)) if is_byte(bits as i32) => {
+                self.form(IMUL_IMM8.of(width), dst.0, r.into());
+                self.0.put([bits as u8]);
+            }
+            (Reg(r), Imm(bits)) => {
+                self.form(IMUL_IMM.of(width), dst.0, r.into());
+                self.0.put((bits as u32).to_le_bytes());
+            }
+            (Reg(r), Reg(s)) if s == dst => self.form(IMUL.of(width), dst.0, r.into()),
+            (Mem(at), Reg(s)) if s == dst => self.form(IMUL.of(width), dst.0, at.into()),
+            (_, Imm(_)) => {
                 self.mov(dst, a);
                 self.multiply(width, dst, Reg(dst), b);
             }
-            (_, _, Reg(_) | Mem(_)) => {
+            (_, Reg(r)) => {
                 self.mov(dst, a);
-                match (width, b) {
-                    (W32, Reg(r)) => x64!(self, imul Rd(dst.0), Rd(r.0)),
-                    (W64, Reg(r)) => x64!(self, imul Rq(dst.0), Rq(r.0)),
-                    (W32, Mem(at)) => from_memory!(self, at, imul Rd(dst.0)),
-                    (W64, Mem(at)) => from_memory!(self, at, imul Rq(dst.0)),
-                    (_, Imm(_)) => unreachable!("matched above"),
-                }
+                self.form(IMUL.of(width), dst.0, r.into());
+            }
+            (_, Mem(at)) => {
+                self.mov(dst, a);
+                self.form(IMUL.of(width), dst.0, at.into());
             }
         }
     }
@@ -86,65 +114,43 @@ impl X86_64 {
     /// Sets the flags for a test.
     pub(super) fn compare(&mut self, Test { cond, width, a, b }: Test) {
         let b = self.small(width, b);
-        let bits = matches!(cond, Cond::Any | Cond::None);
         let a = match (a, b) {
             (Mem(_), Mem(_)) | (Imm(_), _) => {
                 self.mov(RAX, a);
                 Reg(RAX)
             }
-            _ => a,
+            (Reg(_) | Mem(_), _) => a,
         };
-        match (a, b, width) {
-            (Reg(a), Imm(0), W32) if !bits => x64!(self, test Rd(a.0), Rd(a.0)),
-            (Reg(a), Imm(0), W64) if !bits => x64!(self, test Rq(a.0), Rq(a.0)),
-            (Reg(a), Imm(value), W32) if bits => x64!(self, test Rd(a.0), DWORD value as i32),
-            (Reg(a), Imm(value), W64) if bits => x64!(self, test Rq(a.0), DWORD value as i32),
-            (Reg(a), Reg(b), W32) if bits => x64!(self, test Rd(a.0), Rd(b.0)),
-            (Reg(a), Reg(b), W64) if bits => x64!(self, test Rq(a.0), Rq(b.0)),
-            (Reg(r), Mem(at), W32) | (Mem(at), Reg(r), W32) if bits => to_memory!(self, at, test, Rd(r.0)),
-            (Reg(r), Mem(at), W64) | (Mem(at), Reg(r), W64) if bits => to_memory!(self, at, test, Rq(r.0)),
-            (Mem(at), Imm(value), W32) if bits => to_memory!(self, at, test DWORD, DWORD value as i32),
-            (Mem(at), Imm(value), W64) if bits => to_memory!(self, at, test QWORD, DWORD value as i32),
-            (Reg(a), Imm(value), width) => match immediate(width, value).expect("small") {
-                value if is_byte(value) => self.compare_byte(width, a, value as u8),
-                value if width == W32 => x64!(self, cmp Rd(a.0), DWORD value),
-                value => x64!(self, cmp Rq(a.0), DWORD value),
-            },
-            (Reg(a), Reg(b), W32) => x64!(self, cmp Rd(a.0), Rd(b.0)),
-            (Reg(a), Reg(b), W64) => x64!(self, cmp Rq(a.0), Rq(b.0)),
-            (Reg(a), Mem(at), W32) => from_memory!(self, at, cmp Rd(a.0)),
-            (Reg(a), Mem(at), W64) => from_memory!(self, at, cmp Rq(a.0)),
-            (Mem(at), Reg(r), W32) => to_memory!(self, at, cmp, Rd(r.0)),
-            (Mem(at), Reg(r), W64) => to_memory!(self, at, cmp, Rq(r.0)),
-            (Mem(Addr { base: RBX, index: None, disp }), Imm(value), width) if is_byte(value as i32) => {
-                self.compare_slot_byte(width, disp, value as u8);
-            }
-            (Mem(at), Imm(value), W32) => to_memory!(self, at, cmp DWORD, DWORD value as i32),
-            (Mem(at), Imm(value), W64) => to_memory!(self, at, cmp QWORD, DWORD value as i32),
-            (Mem(_), Mem(_), _) | (Imm(_), _, _) => unreachable!("in a register by now"),
+        if matches!(cond, Cond::Any | Cond::None) {
+            return self.test_bits(width, a, b);
+        }
+        match (a, b) {
+            (Reg(r), Imm(0)) => self.form(TEST.of(width), r.0, r.into()),
+            (Reg(r), _) => self.alu(Alu::Cmp, width, r, b),
+            (Mem(at), _) => self.alu(Alu::Cmp, width, at, b),
+            (Imm(_), _) => unreachable!("in a register by now"),
         }
     }
 
-    /// `cmp register, byte`, which dynasm has no form for.
-    pub(super) fn compare_byte(&mut self, width: Width, a: Gpr, value: u8) {
-        let prefix = 0x40 | u8::from(width == W64) << 3 | a.0 >> 3;
-        if prefix != 0x40 {
-            self.0.put([prefix]);
+    /// Sets the flags for `a & b`.
+    fn test_bits(&mut self, width: Width, a: Int, b: Int) {
+        match (a, b) {
+            (Reg(r), Reg(s)) => self.form(TEST.of(width), s.0, r.into()),
+            (Reg(r), Mem(at)) | (Mem(at), Reg(r)) => self.form(TEST.of(width), r.0, at.into()),
+            (Reg(r), Imm(bits)) => self.test_immediate(width, r.into(), bits),
+            (Mem(at), Imm(bits)) => self.test_immediate(width, at.into(), bits),
+            (Mem(_), Mem(_)) | (Imm(_), _) => unreachable!("in a register by now"),
         }
-        self.0.put([0x83, 0xf8 | (a.0 & 7), value]);
     }
 
-    /// `cmp [rbx + disp], byte`, likewise.
-    pub(super) fn compare_slot_byte(&mut self, width: Width, disp: i32, value: u8) {
-        if width == W64 {
-            self.0.put([0x48]);
-        }
-        if is_byte(disp) {
-            self.0.put([0x83, 0x7b, disp as u8, value]);
+    fn test_immediate(&mut self, width: Width, place: Place, bits: u64) {
+        // The result's sign is never looked at.
+        if let Ok(bits) = u8::try_from(bits) {
+            self.form(TEST_IMM8, 0, place);
+            self.0.put([bits]);
         } else {
-            self.0.put([0x83, 0xbb]);
-            self.0.put(disp.to_le_bytes());
-            self.0.put([value]);
+            self.form(TEST_IMM.of(width), 0, place);
+            self.0.put((bits as u32).to_le_bytes());
         }
     }
 }
