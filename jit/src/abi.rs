@@ -45,8 +45,8 @@ pub mod store {
     pub const POLL: i32 = 0;
     /// Fuel left.
     pub const FUEL: i32 = 8;
-    /// First word that no frame may reach.
-    pub const STACK_LIMIT: i32 = 16;
+    /// First word that no frame may reach; 0 while something asks for attention, so that functions need only one test on entry.
+    pub const ENTRY_LIMIT: i32 = 16;
     /// Address that the native stack pointer must not get below.
     pub const NATIVE_LIMIT: i32 = 24;
     /// Native stack pointer of the innermost entry from the host.
@@ -55,8 +55,8 @@ pub mod store {
     pub const TRAP_FRAME: i32 = 40;
     /// See [`TRAP_FRAME`].
     pub const TRAP: i32 = 48;
-    /// Pointer to the helpers, in the order of [`Helper`](super::Helper), and behind them the entry of functions without
-    /// machine code.
+    /// Pointer to the addresses that code goes to, in the order of [`Helper`](super::Helper), and behind them those of the
+    /// functions that do what it asks for.
     pub const HELPERS: i32 = 56;
 }
 
@@ -132,38 +132,68 @@ pub enum Status {
     Faulted = 3,
 }
 
-/// Code that every engine needs once, as offsets in the bytes that [`stubs`](crate::template::x86_64::stubs) gives.
+/// Code that every engine needs once, as offsets in the bytes that `stubs` of a machine gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stubs {
     /// `extern "C" fn(code, frame, instance, slot) -> Status`: enters code from the host.
     pub enter: u32,
-    /// Entry, of the frame convention, of every function that has no machine code.
-    pub interpret: u32,
     /// Where an instruction that faulted goes on, its address in the first scratch register.
     pub fault: u32,
+    /// What code goes to for each [`Helper`], in their order.
+    pub helpers: [u32; Helper::COUNT],
 }
 
-/// Functions of the runtime that generated code calls, `extern "C"`.
+/// What generated code goes to for what it does not do itself. It calls a stub, with the instruction's pc in the second scratch
+/// register and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
+/// the frame and these, and comes back unless that says to stop: then it goes to the entry from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Helper {
-    /// `(frame, pc) -> status`: does what the one instruction at `pc` does, but control flow; 0, or [`Status::Trapped`]
-    /// with the trap noted, or [`Status::Stopped`].
+    /// `(frame, pc) -> status`: does what the one instruction at `pc` does, but control flow; 0, or [`Status::Stopped`].
     Step = 0,
     /// `(frame, pc, record) -> status`: calls the function of a record that has no slot. Arguments and link are in the frame behind
     /// this one, where its results are then.
     Call = 1,
     /// `(frame, pc, record) -> slot`: puts such a function in place of this one. 0 when its results are in the frame's first
-    /// registers already; [`Status`] values 1 and 2 as for `Step`; or the callee's slot, to be interpreted.
+    /// registers already; [`Status::Stopped`]; or the callee's slot, to be interpreted.
     TailCall = 2,
-    /// `(frame, slot) -> slot`: runs the function of that slot, whose frame it is, in tier 0. As for `TailCall`: 0 when it
-    /// has returned, a slot when it has been replaced by a function with machine code.
-    Interpret = 3,
-    /// `(frame, pc) -> status`: something asked for attention before the instruction at `pc`.
-    Safepoint = 4,
+    /// `(frame, pc) -> status`: something asks for attention before the instruction at `pc`, or on entry.
+    Safepoint = 3,
+    /// Not called, but gone to as the entry of functions without machine code, with a slot in the first scratch register:
+    /// `(frame, slot) -> slot` runs the function, whose frame it is, in tier 0. As for `TailCall`: 0 when it has returned,
+    /// a slot when it has been replaced by a function with machine code.
+    Interpret = 4,
+    /// Not called, but gone to, with what [`trap`] says in the first scratch register. There is no function behind it.
+    Trap = 5,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
+
+    /// All of them, in their order.
+    pub const ALL: [Helper; Helper::COUNT] =
+        [Helper::Step, Helper::Call, Helper::TailCall, Helper::Safepoint, Helper::Interpret, Helper::Trap];
+
+    /// Its name in listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Helper::Step => "step",
+            Helper::Call => "call",
+            Helper::TailCall => "tail_call",
+            Helper::Safepoint => "safepoint",
+            Helper::Interpret => "interpret",
+            Helper::Trap => "trap",
+        }
+    }
+
+    /// Where the address of its stub is, from the start of the table.
+    pub const fn stub(self) -> i32 {
+        self as i32 * 8
+    }
+
+    /// Where the address of the runtime's function is.
+    pub const fn function(self) -> i32 {
+        (Helper::COUNT as i32 + self as i32) * 8
+    }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytecode_spec::{Pc, Reg, TrapCause};
 
+use crate::abi::Helper;
+
 pub use crate::template::pins::Home;
 
 /// Machine code of a function, to be installed: it starts with the words of [`object`](crate::abi::object), has no
@@ -52,8 +54,8 @@ pub enum Part {
     Call(Pc),
     /// What all traps do.
     Trapped,
-    /// What is done when a helper stops the code.
-    Stopped,
+    /// What several places call: a helper, pinned registers in their slots, or nothing but reading them again.
+    Shared(Option<Helper>),
     /// Distances of so many targets from this place, four bytes each.
     Table(u32),
 }
@@ -85,7 +87,8 @@ impl fmt::Display for Part {
                 f.write_str(".call")
             }
             Part::Trapped => f.write_str("trapped"),
-            Part::Stopped => f.write_str("stopped"),
+            Part::Shared(None) => f.write_str("reload"),
+            Part::Shared(Some(helper)) => f.write_str(helper.name()),
             Part::Table(_) => f.write_str("table"),
         }
     }

@@ -4,7 +4,7 @@
 //! points to live as long as their store (slots and signatures as long as the engine), at one address.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use bytecode_spec::limits::{MAX_PAGES, PAGE_SIZE};
 use bytecode_spec::{Limits, ValType};
@@ -17,15 +17,15 @@ use crate::interpreter::Stopped;
 use crate::os::Reservation;
 
 /// What one store's running code shares: the poll word, fuel and the stack. Shared with interrupt handles, which touch
-/// the poll word alone; everything else belongs to the thread that runs the store.
+/// the poll word and the limit for entries alone; everything else belongs to the thread that runs the store.
 #[repr(C)]
 pub(crate) struct StoreContext {
     /// Reasons to leave the fast path at the next safepoint; 0 for none.
     pub(crate) poll: AtomicU32,
     /// Fuel left, in instructions.
     pub(crate) fuel: Cell<u64>,
-    /// First word that no frame may reach. Behind it lies room for the arguments of one tail or host call.
-    pub(crate) stack_limit: Cell<*mut u64>,
+    /// `stack_limit`, as an address, for functions of machine code; 0 while there are reasons in `poll`, or may be.
+    pub(crate) entry_limit: AtomicUsize,
     /// Address that the native stack pointer must not get below.
     pub(crate) native_limit: Cell<usize>,
     /// Native stack pointer of the innermost entry into machine code.
@@ -38,6 +38,8 @@ pub(crate) struct StoreContext {
     pub(crate) helpers: Cell<*const *const ()>,
     /// Why a helper stopped machine code, on its way to the entry from the host.
     pub(crate) stopped: Cell<Option<Stopped>>,
+    /// First word that no frame may reach. Behind it lies room for the arguments of one tail or host call.
+    pub(crate) stack_limit: Cell<*mut u64>,
     /// First free word of the stack while no generated code or interpreter runs.
     pub(crate) frame_top: Cell<*mut u64>,
     /// The frame that the host was called from last; null outside.
@@ -57,7 +59,7 @@ const _: () = {
     use std::mem::offset_of;
     assert!(offset_of!(StoreContext, poll) == abi::store::POLL as usize);
     assert!(offset_of!(StoreContext, fuel) == abi::store::FUEL as usize);
-    assert!(offset_of!(StoreContext, stack_limit) == abi::store::STACK_LIMIT as usize);
+    assert!(offset_of!(StoreContext, entry_limit) == abi::store::ENTRY_LIMIT as usize);
     assert!(offset_of!(StoreContext, native_limit) == abi::store::NATIVE_LIMIT as usize);
     assert!(offset_of!(StoreContext, segment) == abi::store::SEGMENT as usize);
     assert!(offset_of!(StoreContext, trap_frame) == abi::store::TRAP_FRAME as usize);
@@ -81,7 +83,7 @@ const _: () = {
     assert!(size_of::<CodeSlot>() == abi::slot::SIZE as usize);
 };
 
-// SAFETY: `InterruptHandle` is the only way to share a context across threads and touches nothing but `poll`.
+// SAFETY: `InterruptHandle` is the only way to share a context across threads and touches nothing but `poll` and `entry_limit`.
 unsafe impl Sync for StoreContext {}
 // SAFETY: the pointers lead into the store that owns the context, which moves between threads together with it.
 unsafe impl Send for StoreContext {}
@@ -94,22 +96,31 @@ impl StoreContext {
         StoreContext {
             poll: AtomicU32::new(0),
             fuel: Cell::new(0),
-            stack_limit: Cell::new(std::ptr::null_mut()),
+            entry_limit: AtomicUsize::new(0),
             native_limit: Cell::new(0),
             segment: Cell::new(0),
             trap_frame: Cell::new(std::ptr::null_mut()),
             trap: Cell::new(0),
             helpers: Cell::new(std::ptr::null()),
             stopped: Cell::new(None),
+            stack_limit: Cell::new(std::ptr::null_mut()),
             frame_top: Cell::new(std::ptr::null_mut()),
             exit_frame: Cell::new(std::ptr::null_mut()),
             owner: Cell::new(std::ptr::null_mut()),
         }
     }
 
+    /// Asks code to leave the fast path at its next safepoint, for a reason. Any thread may.
+    pub(crate) fn ask(&self, reason: u32) {
+        self.poll.fetch_or(reason, Ordering::AcqRel);
+        self.entry_limit.store(0, Ordering::Release);
+    }
+
     /// Takes the reasons to leave the fast path.
     #[cold]
     pub(crate) fn take_poll(&self) -> u32 {
+        // In this order, no reason that comes in between is missed: at worst, it has been taken when code looks again.
+        self.entry_limit.store(self.stack_limit.get().addr(), Ordering::Release);
         self.poll.swap(0, Ordering::AcqRel)
     }
 }

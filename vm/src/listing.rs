@@ -102,7 +102,7 @@ fn heading(out: &mut String, text: &FunctionText, part: Part) {
         | Part::Poll(_)
         | Part::Call(_)
         | Part::Trapped
-        | Part::Stopped
+        | Part::Shared(_)
         | Part::Table(_) => None,
     };
     let Some((_, statements)) = instruction.map(|i| &text.instructions[i]) else {

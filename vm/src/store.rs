@@ -234,7 +234,7 @@ pub struct InterruptHandle(Arc<StoreContext>);
 impl InterruptHandle {
     /// Lets the code that runs in the store trap with `Interrupted` at its next safepoint; if none runs, the next call.
     pub fn interrupt(&self) {
-        self.0.poll.fetch_or(POLL_INTERRUPT, Ordering::AcqRel);
+        self.0.ask(POLL_INTERRUPT);
     }
 }
 
@@ -251,6 +251,7 @@ impl StoreOpaque {
         unsafe {
             context.frame_top.set(stack.as_mut_ptr().add(STAGGER_WORDS));
             context.stack_limit.set(stack.as_mut_ptr().add(words - SPARE_WORDS));
+            context.entry_limit.store(context.stack_limit.get().addr(), Ordering::Release);
         }
         let nothing = bytecode_spec::Limits { min: 0, max: Some(0) };
         StoreOpaque {

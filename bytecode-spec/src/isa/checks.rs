@@ -62,6 +62,27 @@ pub(super) const fn has_lists(operands: &[OperandInfo]) -> bool {
     found
 }
 
+pub(super) const fn has_targets(operands: &[OperandInfo]) -> bool {
+    let (mut found, mut i) = (false, 0);
+    while i < operands.len() {
+        found |= matches!(operands[i].kind, Kind::Target | Kind::Targets);
+        i += 1;
+    }
+    found
+}
+
+pub(super) const fn register_lanes(operands: &[OperandInfo]) -> u16 {
+    const { assert!(MAX_FIXED_WORDS * LANES_PER_WORD <= u16::BITS as usize) };
+    let (mut lanes, mut i) = (0, 0);
+    while i < operands.len() {
+        if matches!(operands[i].kind, Kind::Def | Kind::Use) {
+            lanes |= 1 << operands[i].lane;
+        }
+        i += 1;
+    }
+    lanes
+}
+
 const fn zero_bits(operands: &[OperandInfo], fixed_lanes: usize) -> [u64; MAX_FIXED_WORDS] {
     let mut used = [false; MAX_FIXED_WORDS * LANES_PER_WORD];
     used[0] = true;

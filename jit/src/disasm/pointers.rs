@@ -106,7 +106,7 @@ impl<'a> Pointers<'a> {
             Pointer::Store => match offset {
                 store::POLL => ("store.poll", Pointer::Unknown),
                 store::FUEL => ("store.fuel", Pointer::Unknown),
-                store::STACK_LIMIT => ("store.stack limit", Pointer::Unknown),
+                store::ENTRY_LIMIT => ("store.stack limit", Pointer::Unknown),
                 store::NATIVE_LIMIT => ("store.native limit", Pointer::Unknown),
                 store::SEGMENT => ("store.segment", Pointer::Unknown),
                 store::TRAP_FRAME => ("store.trap frame", Pointer::Unknown),
@@ -211,16 +211,5 @@ fn header(disp: i64) -> Option<&'static str> {
 }
 
 fn helper(disp: i64) -> &'static str {
-    const HELPERS: [(Helper, &str); Helper::COUNT] = [
-        (Helper::Step, "helper Step"),
-        (Helper::Call, "helper Call"),
-        (Helper::TailCall, "helper TailCall"),
-        (Helper::Interpret, "helper Interpret"),
-        (Helper::Safepoint, "helper Safepoint"),
-    ];
-    if disp == Helper::COUNT as i64 * 8 {
-        return "the entry of functions without machine code";
-    }
-    let known = HELPERS.iter().find(|&&(helper, _)| helper as i64 * 8 == disp);
-    known.map_or("", |&(_, name)| name)
+    Helper::ALL.into_iter().find(|helper| i64::from(helper.stub()) == disp).map_or("", Helper::name)
 }

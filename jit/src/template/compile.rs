@@ -18,7 +18,7 @@ use super::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, IntOp, Masm, Test
 use super::operands::{Lane, Operands};
 use super::pins::{Home, Pins};
 use super::templates;
-use crate::abi::{self, Helper, Status};
+use crate::abi::{self, Helper};
 use crate::maps::CompiledCode;
 
 /// What to compile.
@@ -72,16 +72,28 @@ struct Driver {
     switches: bool,
     exits: Vec<(Label, Exit)>,
     tables: Vec<(Label, Vec<Label>)>,
-    /// Where a helper's status goes.
-    stopped: Option<Label>,
+    shared: Vec<(Label, Shared)>,
     /// Where traps go.
     trapped: Option<Label>,
     faults: Vec<(u32, Pc)>,
 }
 
+/// Code that several places of a function call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shared {
+    /// Calls a helper's stub, pinned registers in their slots.
+    Helper(Helper),
+    /// Reads pinned registers from their slots.
+    Reload,
+}
+
 /// Code out of line.
 #[derive(Clone, Copy, Debug)]
 enum Exit {
+    /// The stack is short, or something asked for attention, on entry; `resume` follows.
+    Entry {
+        resume: Label,
+    },
     Trap {
         pc: u32,
         cause: TrapCause,
@@ -123,10 +135,11 @@ impl<M: Masm> Compiler<M> {
         m.buffer().put([0; abi::object::CODE as usize]);
         m.enter();
         o.prologue(m, request);
-        let mut pc = 0;
+        let (mut pc, mut heads) = (0, 0);
         while pc < code.len() {
             m.buffer().reserve(4 * M::MAX_BYTES);
-            if o.pins.heads.binary_search(&(pc as u32)).is_ok() {
+            if o.pins.heads.get(heads) == Some(&(pc as u32)) {
+                heads += 1;
                 m.align();
             }
             m.buffer().bind(Label(pc as u32));
@@ -177,7 +190,7 @@ impl Driver {
         self.switches = request.switches;
         self.exits.clear();
         self.tables.clear();
-        self.stopped = None;
+        self.shared.clear();
         self.trapped = None;
         self.faults.clear();
     }
@@ -203,6 +216,7 @@ impl Driver {
         match self.pins.home(reg) {
             Home::Gpr(gpr) => m.store_slot(to, InReg(gpr)),
             Home::Fpr(fpr) => m.store_float_slot(to, fpr),
+            Home::Slot if to == slot::<M>(reg) => {}
             Home::Slot => m.store_slot(to, Mem(slot::<M>(reg))),
         }
     }
@@ -243,16 +257,16 @@ impl Driver {
         m.store_slot(Addr::at(frame, abi::frame::VERSION), InReg(first));
         let store = Self::store_context(m, second);
         m.lea(W64, first, Addr::at(frame, self.frame_bytes));
-        let limit = Mem(Addr::at(store, abi::store::STACK_LIMIT));
-        self.exit_if(m, Test { cond: Cond::GtU, width: W64, a: InReg(first), b: limit }, overflow());
+        let (asked, resume) = (m.buffer().label(), m.buffer().label());
+        let limit = Mem(Addr::at(store, abi::store::ENTRY_LIMIT));
+        m.jump_if(Test { cond: Cond::GtU, width: W64, a: InReg(first), b: limit }, asked);
         let limit = Mem(Addr::at(store, abi::store::NATIVE_LIMIT));
-        let native = Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit };
-        self.exit_if(m, native, overflow());
-        self.poll_at(m, abi::trap::ON_ENTRY);
+        m.jump_if(Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit }, asked);
+        m.buffer().bind(resume);
+        self.exits.push((asked, Exit::Entry { resume }));
         self.clear(m, &request.clear);
-        for i in 0..self.pins.pinned.len() {
-            let reg = self.pins.pinned[i];
-            let params = request.module.func_type(request.func).params.len();
+        let params = request.module.func_type(request.func).params.len();
+        for &reg in &self.pins.pinned {
             if reg.index() < params || request.clear.contains(&u32::from(reg.0)) {
                 self.take(m, reg, slot::<M>(reg));
             }
@@ -296,21 +310,10 @@ impl Driver {
         self.exits.push((label, exit));
     }
 
-    /// A safepoint before the current instruction, or on entry.
-    fn poll_at<M: Masm>(&mut self, m: &mut M, pc: u32) {
-        let store = Self::store_context(m, M::ROLES.scratch[1]);
-        let word = Mem(Addr::at(store, abi::store::POLL));
-        let asked = m.buffer().label();
-        m.jump_if(Test { cond: Cond::Ne, width: W32, a: word, b: Imm(0) }, asked);
-        let resume = m.buffer().label();
-        m.buffer().bind(resume);
-        self.exits.push((asked, Exit::Poll { pc, resume }));
-    }
-
     /// Whether a displacement goes backwards, or to the instruction itself.
     fn poll_if_backward<M: Masm>(&mut self, m: &mut M, displacement: i32) {
         if displacement <= 0 {
-            self.poll_at(m, self.pc as u32);
+            self.poll(m);
         }
     }
 
@@ -322,18 +325,54 @@ impl Driver {
         self.code().half(lane.into()) as i32
     }
 
-    /// Calls a helper with the frame and the pc; its result is in `scratch[0]`.
-    fn helper<M: Masm>(m: &mut M, helper: Helper, arguments: &[Int]) {
+    /// The place of the address of a helper's stub. Uses `scratch[0]`.
+    fn stub<M: Masm>(m: &mut M, helper: Helper) -> Addr {
         let table = Self::store_context(m, M::ROLES.scratch[0]);
         m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
-        m.call_helper(Addr::at(table, helper as i32 * 8), arguments);
+        Addr::at(table, helper.stub())
     }
 
-    /// Leaves with the status in `scratch[0]`, if that is not 0.
-    fn leave_if_stopped<M: Masm>(&mut self, m: &mut M) {
-        let stopped = *self.stopped.get_or_insert_with(|| m.buffer().label());
-        let status = M::ROLES.scratch[0];
-        m.jump_if(Test { cond: Cond::Ne, width: W64, a: InReg(status), b: Imm(0) }, stopped);
+    /// Calls a helper's stub for the instruction at `pc`.
+    fn helper<M: Masm>(m: &mut M, helper: Helper, pc: u32) {
+        m.mov(M::ROLES.scratch[1], Imm(pc.into()));
+        let stub = Self::stub(m, helper);
+        m.call(stub);
+    }
+
+    /// The same with the slots of pinned registers written and read again, which is done out of line.
+    fn helper_on_slots<M: Masm>(&mut self, m: &mut M, helper: Helper, pc: u32) {
+        if self.pins.pinned.is_empty() {
+            return Self::helper(m, helper, pc);
+        }
+        m.mov(M::ROLES.scratch[1], Imm(pc.into()));
+        let to = self.shared(m, Shared::Helper(helper));
+        m.call_label(to);
+    }
+
+    /// Code that several places of the function call.
+    fn shared<M: Masm>(&mut self, m: &mut M, shared: Shared) -> Label {
+        if let Some(&(label, _)) = self.shared.iter().find(|(_, known)| *known == shared) {
+            return label;
+        }
+        let label = m.buffer().label();
+        self.shared.push((label, shared));
+        label
+    }
+
+    /// Emits that code.
+    fn emit_shared<M: Masm>(&self, m: &mut M) {
+        for &(label, shared) in &self.shared {
+            m.buffer().reserve(4 * M::MAX_BYTES + 16 * self.pins.pinned.len());
+            m.buffer().bind(label);
+            m.enter();
+            if let Shared::Helper(helper) = shared {
+                self.spill(m);
+                let stub = Self::stub(m, helper);
+                m.call(stub);
+            }
+            self.reload(m);
+            m.leave();
+        }
     }
 
     /// The entry of a function of the module; its slot is in `scratch[0]`.
@@ -420,11 +459,13 @@ impl Driver {
     fn entries<M: Masm>(&mut self, m: &mut M) -> Vec<(Pc, u32)> {
         let heads = std::mem::take(&mut self.pins.heads);
         let entries = heads.iter().map(|&head| {
-            m.buffer().reserve(4 * M::MAX_BYTES + 16 * self.pins.pinned.len());
-            m.align();
+            m.buffer().reserve(4 * M::MAX_BYTES);
             let entry = m.buffer().position();
             m.enter();
-            self.reload(m);
+            if !self.pins.pinned.is_empty() {
+                let reload = self.shared(m, Shared::Reload);
+                m.call_label(reload);
+            }
             m.jump(Label(head));
             (Pc(head), entry)
         });
@@ -435,56 +476,40 @@ impl Driver {
 
     /// Everything that hot code jumps over.
     fn out_of_line<M: Masm>(&mut self, m: &mut M) {
-        let [first, second, _] = M::ROLES.scratch;
+        let first = M::ROLES.scratch[0];
         let trapped = m.buffer().label();
-        let mut is_trapped = false;
-        let mut done = 0;
-        // Polls may add exits.
-        while let Some(&(label, exit)) = self.exits.get(done) {
+        for i in 0..self.exits.len() {
+            let (label, exit) = self.exits[i];
             m.buffer().reserve(8 * M::MAX_BYTES);
             m.buffer().bind(label);
             match exit {
                 Exit::Trap { pc, cause } => {
                     m.mov(first, Imm(abi::trap::at(pc, cause.code())));
                     m.jump(trapped);
-                    is_trapped = true;
+                    self.trapped = Some(trapped);
+                }
+                Exit::Entry { resume } => {
+                    Self::helper(m, Helper::Safepoint, abi::trap::ON_ENTRY);
+                    m.jump(resume);
                 }
                 Exit::Poll { pc, resume } => {
-                    // On entry nothing is in pinned registers yet.
-                    if pc != abi::trap::ON_ENTRY {
-                        self.spill(m);
-                    }
-                    Self::helper(m, Helper::Safepoint, &[InReg(M::ROLES.frame), Imm(pc.into())]);
-                    self.leave_if_stopped(m);
-                    if pc != abi::trap::ON_ENTRY {
-                        self.reload(m);
-                    }
+                    self.helper_on_slots(m, Helper::Safepoint, pc);
                     m.jump(resume);
                 }
                 Exit::Call { pc, resume } => {
-                    let record = InReg(M::ROLES.scratch[2]);
-                    Self::helper(m, Helper::Call, &[InReg(M::ROLES.frame), Imm(pc.into()), record]);
-                    self.leave_if_stopped(m);
+                    Self::helper(m, Helper::Call, pc);
                     m.jump(resume);
                 }
                 Exit::TailCall { pc } => self.tail_call_by_helper(m, pc),
             }
-            done += 1;
         }
-        m.buffer().bind(trapped);
-        if is_trapped {
-            self.trapped = Some(trapped);
-            let store = Self::store_context(m, second);
-            m.store_slot(Addr::at(store, abi::store::TRAP), InReg(first));
-            m.store_slot(Addr::at(store, abi::store::TRAP_FRAME), InReg(M::ROLES.frame));
-            m.mov(first, Imm(Status::Trapped as u64));
-            m.unwind(Addr::at(store, abi::store::SEGMENT));
+        if let Some(trapped) = self.trapped {
+            m.buffer().bind(trapped);
+            let second = Self::store_context(m, M::ROLES.scratch[1]);
+            m.mov(second, Mem(Addr::at(second, abi::store::HELPERS)));
+            m.leave_to(Addr::at(second, Helper::Trap.stub()));
         }
-        if let Some(stopped) = self.stopped {
-            m.buffer().bind(stopped);
-            let store = Self::store_context(m, second);
-            m.unwind(Addr::at(store, abi::store::SEGMENT));
-        }
+        self.emit_shared(m);
         for (table, targets) in &self.tables {
             m.buffer().reserve(targets.len() * 4 + M::MAX_BYTES);
             m.align();
@@ -496,29 +521,21 @@ impl Driver {
     }
 
     /// Calls the function of a record without a slot in place of this one.
-    fn tail_call_by_helper<M: Masm>(&mut self, m: &mut M, pc: u32) {
-        let [slot, second, record] = M::ROLES.scratch;
+    fn tail_call_by_helper<M: Masm>(&self, m: &mut M, pc: u32) {
+        let [slot, second, _] = M::ROLES.scratch;
         m.buffer().reserve(32 * self.pins.pinned.len());
         self.spill(m);
-        Self::helper(m, Helper::TailCall, &[InReg(M::ROLES.frame), Imm(pc.into()), InReg(record)]);
-        let (returned, go_on) = (m.buffer().label(), m.buffer().label());
+        Self::helper(m, Helper::TailCall, pc);
+        let returned = m.buffer().label();
         m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, returned);
-        let is_slot = Test { cond: Cond::GtU, width: W64, a: InReg(slot), b: Imm(Status::Faulted as u64) };
-        m.jump_if(is_slot, go_on);
-        self.leave_if_stopped(m);
-        m.buffer().bind(go_on);
-        // The helper has put the callee's instance into the frame.
+        // The stub has put the callee's instance into the frame.
         Self::own_instance(m);
         let table = Self::store_context(m, second);
         m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
-        m.leave_to(Addr::at(table, Helper::COUNT as i32 * 8));
+        m.leave_to(Addr::at(table, Helper::Interpret.stub()));
         m.buffer().bind(returned);
         m.leave();
     }
-}
-
-fn overflow() -> Exit {
-    Exit::Trap { pc: abi::trap::ON_ENTRY, cause: TrapCause::StackOverflow }
 }
 
 impl<M: Masm> Operands<M> for Driver {
@@ -613,7 +630,7 @@ impl<M: Masm> Operands<M> for Driver {
         let targets: Vec<i32> =
             (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
         if targets.iter().any(|&displacement| displacement <= 0) {
-            self.poll_at(m, self.pc as u32);
+            self.poll(m);
         }
         let labels: Vec<Label> = targets.iter().map(|&displacement| self.label_at(displacement)).collect();
         let Some((&last, _)) = labels.split_last() else { return };
@@ -648,15 +665,17 @@ impl<M: Masm> Operands<M> for Driver {
     }
 
     fn by_helper(&mut self, m: &mut M) {
-        m.buffer().reserve(32 * self.pins.pinned.len());
-        self.spill(m);
-        Self::helper(m, Helper::Step, &[InReg(M::ROLES.frame), Imm(self.pc as u64)]);
-        self.leave_if_stopped(m);
-        self.reload(m);
+        self.helper_on_slots(m, Helper::Step, self.pc as u32);
     }
 
     fn poll(&mut self, m: &mut M) {
-        self.poll_at(m, self.pc as u32);
+        let store = Self::store_context(m, M::ROLES.scratch[1]);
+        let word = Mem(Addr::at(store, abi::store::POLL));
+        let asked = m.buffer().label();
+        m.jump_if(Test { cond: Cond::Ne, width: W32, a: word, b: Imm(0) }, asked);
+        let resume = m.buffer().label();
+        m.buffer().bind(resume);
+        self.exits.push((asked, Exit::Poll { pc: self.pc as u32, resume }));
     }
 
     fn call(&mut self, m: &mut M) {

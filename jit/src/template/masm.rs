@@ -387,14 +387,11 @@ pub trait Masm {
     fn leave_to(&mut self, at: Addr);
     /// Calls the code whose address is at `at`.
     fn call(&mut self, at: Addr);
-    /// Calls the helper whose address is at `at`, with these arguments; all registers but those of `frame`, `context` and
-    /// `memory` are lost. The result is in `scratch[0]`.
-    fn call_helper(&mut self, at: Addr, arguments: &[Int]);
+    /// Calls code of this function, which starts with `enter` and ends with `leave`.
+    fn call_label(&mut self, to: Label);
     /// `dst` = eight bytes of the code object, at a distance of `offset` from its start.
     fn load_literal(&mut self, dst: Gpr, offset: i32);
 
-    /// Sets the native stack pointer to what lies at `at`, and returns to the address that lies there.
-    fn unwind(&mut self, at: Addr);
     /// Appends what does nothing until the position is a multiple of 16.
     fn align(&mut self);
 

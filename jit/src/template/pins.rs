@@ -1,8 +1,10 @@
 //! Which registers of a function live in machine registers: in functions with loops the hottest ones, by uses weighted by
 //! loop depth.
 
+use std::cmp::Reverse;
+
 use bytecode_spec::isa::Words;
-use bytecode_spec::{Function, Kind, Op, Reg, ValType};
+use bytecode_spec::{Function, Op, Reg, ValType};
 
 use super::masm::{Fpr, Gpr, Roles};
 
@@ -27,6 +29,7 @@ pub(super) struct Pins {
     pub(super) heads: Vec<u32>,
     weights: Vec<u64>,
     depth: Vec<i32>,
+    order: Vec<(Reverse<u64>, u16)>,
 }
 
 /// A use in a loop counts so many times as much as one outside, at each level.
@@ -52,18 +55,21 @@ impl Pins {
         }
         self.weights.clear();
         self.weights.resize(function.registers.len(), 0);
+        let (weights, depths) = (&mut self.weights, &self.depth);
         let mut depth = 0;
         each_instruction(code, |pc, op, words| {
-            depth += self.depth[pc];
+            depth += depths[pc];
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
-            each_register(op, words, |reg| self.weights[reg.index()] += weight);
+            each_register(op, words, |reg| weights[reg.index()] += weight);
         });
-        let mut order: Vec<u16> = (0..function.registers.len() as u16).collect();
-        order.retain(|&reg| self.weights[usize::from(reg)] > 1);
-        order.sort_by_key(|&reg| std::cmp::Reverse(self.weights[usize::from(reg)]));
+        self.order.clear();
+        let used = (0..).zip(&self.weights).filter(|&(_, &weight)| weight > 1);
+        // The heaviest first; of equal ones the first.
+        self.order.extend(used.map(|(reg, &weight)| (Reverse(weight), reg)));
+        self.order.sort_unstable();
         let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
         self.homes.resize(function.registers.len(), Home::Slot);
-        for reg in order {
+        for &(_, reg) in &self.order {
             let home = match function.registers[usize::from(reg)] {
                 ValType::I32 | ValType::I64 => ints.next().map(|&gpr| Home::Gpr(gpr)),
                 ValType::F32 | ValType::F64 => floats.next().map(|&fpr| Home::Fpr(fpr)),
@@ -81,36 +87,28 @@ impl Pins {
     fn find_loops(&mut self, code: &[u64]) {
         self.depth.clear();
         self.depth.resize(code.len() + 1, 0);
+        let (depth, heads) = (&mut self.depth, &mut self.heads);
         each_instruction(code, |pc, op, words| {
+            if !op.info().has_targets {
+                return;
+            }
+            let next = pc + op.info().length(words).expect("verified");
             bytecode_spec::liveness::for_each_target(op, words, |displacement| {
                 if displacement <= 0 {
                     let head = (pc as i64 + i64::from(displacement)) as usize;
-                    self.depth[head] += 1;
-                    self.depth[pc + 1] -= 1;
-                    self.heads.push(head as u32);
+                    depth[head] += 1;
+                    depth[next] -= 1;
+                    heads.push(head as u32);
                 }
             });
         });
-        // The end of a loop may fall within an instruction: it counts at the next one.
-        let mut carried = 0;
-        let mut next = 0;
-        for (pc, change) in self.depth.iter_mut().enumerate() {
-            let starts = pc == next;
-            if starts && pc < code.len() {
-                let op = Op::from_code(code[pc] as u16).expect("verified");
-                next = pc + op.info().length(&code[pc..]).expect("verified");
-                *change += carried;
-                carried = 0;
-            } else {
-                carried += std::mem::take(change);
-            }
-        }
         self.heads.sort_unstable();
         self.heads.dedup();
     }
 }
 
 /// Calls `visit` with each instruction: its pc, opcode and words.
+#[inline(always)]
 pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64])) {
     let mut pc = 0;
     while pc < code.len() {
@@ -122,13 +120,16 @@ pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[
 }
 
 /// Calls `visit` with each register operand of an instruction.
+#[inline(always)]
 fn each_register(op: Op, words: &[u64], mut visit: impl FnMut(Reg)) {
-    for operand in op.info().operands {
-        if matches!(operand.kind, Kind::Def | Kind::Use) {
-            visit(Reg(words.lane(operand.lane.into())));
-        }
+    let mut lanes = op.info().register_lanes;
+    while lanes != 0 {
+        visit(Reg(words.lane(lanes.trailing_zeros() as usize)));
+        lanes &= lanes - 1;
     }
-    if let Some((uses, defs)) = op.info().lists(words) {
+    if op.info().has_lists
+        && let Some((uses, defs)) = op.info().lists(words)
+    {
         uses.regs(words).chain(defs.regs(words)).for_each(visit);
     }
 }

@@ -603,11 +603,9 @@ impl Masm for X86_64 {
         self.form(forms::GO, 2, at.into());
     }
 
-    fn call_helper(&mut self, at: Addr, arguments: &[Int]) {
-        for (&argument, &register) in arguments.iter().zip(&[RDI, RSI, RDX, RCX]) {
-            self.mov(register, argument);
-        }
-        self.call(at);
+    fn call_label(&mut self, to: Label) {
+        self.0.put([0xe8]);
+        self.distance(to);
     }
 
     fn load_literal(&mut self, dst: Gpr, offset: i32) {
@@ -616,11 +614,6 @@ impl Masm for X86_64 {
         self.0.put([prefix, 0x8b, 0x05 | (dst.0 & 7) << 3]);
         let distance = offset - (self.0.position() as i32 + 4);
         self.0.put(distance.to_le_bytes());
-    }
-
-    fn unwind(&mut self, at: Addr) {
-        self.form(forms::LOAD.of(W64), 4, at.into());
-        x64!(self, ret);
     }
 
     fn align(&mut self) {

@@ -9,15 +9,16 @@ use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
 
-/// What the store context's pointer to helpers leads to; `interpret` is the entry of functions without machine code.
-pub(super) fn table(interpret: *const u8) -> [*const (); Helper::COUNT + 1] {
-    let mut table = [interpret.cast(); Helper::COUNT + 1];
-    table[Helper::Step as usize] = step as *const ();
-    table[Helper::Call as usize] = call as *const ();
-    table[Helper::TailCall as usize] = tail_call as *const ();
-    table[Helper::Interpret as usize] = interpret_slot as *const ();
-    table[Helper::Safepoint as usize] = safepoint as *const ();
-    table
+/// The function that does what a helper is for; null for those that have none.
+pub(super) fn function(helper: Helper) -> *const () {
+    match helper {
+        Helper::Step => step as *const (),
+        Helper::Call => call as *const (),
+        Helper::TailCall => tail_call as *const (),
+        Helper::Safepoint => safepoint as *const (),
+        Helper::Interpret => interpret_slot as *const (),
+        Helper::Trap => std::ptr::null(),
+    }
 }
 
 /// Keeps why machine code is to stop, and says so.
@@ -164,19 +165,34 @@ fn native_stack_is_short(store: &StoreContext) -> bool {
 }
 
 fn poll(store: &StoreContext) -> Result<(), TrapCause> {
-    if store.poll.load(std::sync::atomic::Ordering::Relaxed) == 0 {
-        return Ok(());
-    }
+    if store.poll.load(std::sync::atomic::Ordering::Relaxed) == 0 { Ok(()) } else { attend(store) }
+}
+
+/// Does what was asked for.
+fn attend(store: &StoreContext) -> Result<(), TrapCause> {
     if store.take_poll() & POLL_INTERRUPT != 0 { Err(TrapCause::Interrupted) } else { Ok(()) }
 }
 
 extern "C" fn safepoint(frame: *mut u64, pc: u32) -> u64 {
-    // SAFETY: as for `step`, before the instruction, or before the function has started.
+    // SAFETY: as for `step`, before the instruction, or before the function has started, its header written.
     unsafe {
-        let stopped = match poll(store_of(frame)) {
-            Ok(()) => return Status::Returned as u64,
-            Err(cause) if pc == abi::trap::ON_ENTRY => at_call(Frame(frame), Stop::Trap(cause)),
-            Err(cause) => at(frame, pc, cause),
+        let store = store_of(frame);
+        let stopped = if pc == abi::trap::ON_ENTRY {
+            let version = Frame(frame).version();
+            let beyond = frame.add((*version).frame_words as usize) > store.stack_limit.get();
+            match if beyond || native_stack_is_short(store) {
+                Err(TrapCause::StackOverflow)
+            } else {
+                attend(store)
+            } {
+                Ok(()) => return Status::Returned as u64,
+                Err(cause) => at_call(Frame(frame), Stop::Trap(cause)),
+            }
+        } else {
+            match poll(store) {
+                Ok(()) => return Status::Returned as u64,
+                Err(cause) => at(frame, pc, cause),
+            }
         };
         stop(frame, stopped)
     }

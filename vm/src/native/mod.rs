@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use bytecode_spec::{Pc, TrapCause};
-use strata_jit::abi::{self, Status};
+use strata_jit::abi::{self, Helper, Status};
 use strata_jit::maps::CompiledCode;
 use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::host::{Machine, stubs};
@@ -27,7 +27,8 @@ pub(crate) struct Native {
     enter: *const c_void,
     /// The entry of functions without machine code.
     pub(crate) interpret: *const u8,
-    pub(crate) helpers: [*const (); abi::Helper::COUNT + 1],
+    /// See [`abi::store::HELPERS`].
+    pub(crate) helpers: [*const (); 2 * abi::Helper::COUNT],
     compiler: Mutex<Compiler<Machine>>,
 }
 
@@ -46,11 +47,15 @@ impl Native {
         let (code, places) = stubs();
         let start = space.install(&code)?;
         let at = |offset: u32| start.wrapping_add(offset as usize);
+        let stubs = places.helpers.map(|offset| at(offset).cast());
+        let mut helpers = [std::ptr::null(); 2 * Helper::COUNT];
+        helpers[..Helper::COUNT].copy_from_slice(&stubs);
+        helpers[Helper::COUNT..].copy_from_slice(&Helper::ALL.map(helpers::function));
         os::watch_faults(space.range(), at(places.fault)).then(|| Native {
             space,
             enter: at(places.enter).cast(),
-            interpret: at(places.interpret),
-            helpers: helpers::table(at(places.interpret)),
+            interpret: at(places.helpers[Helper::Interpret as usize]),
+            helpers,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
         })
     }

@@ -2,7 +2,7 @@
 
 use bytecode_spec::Pc;
 
-use super::{Compiler, Exit, Refusal, Request};
+use super::{Compiler, Exit, Refusal, Request, Shared};
 use crate::abi;
 use crate::maps::{CodeMap, CompiledCode, Part};
 use crate::template::buffer::Label;
@@ -35,11 +35,15 @@ impl<M: Masm> Compiler<M> {
         let place = |pc: u32| (pc != abi::trap::ON_ENTRY).then_some(Pc(pc));
         parts.extend(o.exits.iter().map(|&(label, exit)| match exit {
             Exit::Trap { pc, cause } => (at(label), Part::Trap(place(pc), cause)),
+            Exit::Entry { .. } => (at(label), Part::Poll(None)),
             Exit::Poll { pc, .. } => (at(label), Part::Poll(place(pc))),
             Exit::Call { pc, .. } | Exit::TailCall { pc } => (at(label), Part::Call(Pc(pc))),
         }));
         parts.extend(o.trapped.map(|label| (at(label), Part::Trapped)));
-        parts.extend(o.stopped.map(|label| (at(label), Part::Stopped)));
+        parts.extend(o.shared.iter().map(|&(label, shared)| match shared {
+            Shared::Helper(helper) => (at(label), Part::Shared(Some(helper))),
+            Shared::Reload => (at(label), Part::Shared(None)),
+        }));
         parts.extend(o.tables.iter().map(|(label, targets)| (at(*label), Part::Table(targets.len() as u32))));
         debug_assert!(parts.is_sorted_by_key(|&(offset, _)| offset));
         let pins = o.pins.pinned.iter().map(|&reg| (reg, o.pins.home(reg))).collect();
