@@ -131,7 +131,7 @@ pub enum Status {
     Faulted = 3,
 }
 
-/// Code that every engine needs once, as offsets in the bytes that [`stubs`](crate::template::x86_64::stubs) gives.
+/// Code that every engine needs once, as offsets in the bytes that [`stubs`](crate::template::host::stubs) gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stubs {
     /// `extern "C" fn(code, frame, instance, slot) -> Status`: enters code from the host.

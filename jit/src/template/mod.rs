@@ -2,7 +2,7 @@
 //! file a machine.
 //!
 //! Read in this order: [`masm`] (machine ideas), [`buffer`] (bytes and labels), [`operands`] (where operands come from),
-//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`x86_64`].
+//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`x86_64`], [`aarch64`].
 
 pub mod masm;
 pub mod buffer;
@@ -12,6 +12,11 @@ mod pins;
 pub mod compile;
 #[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
 pub mod x86_64;
+#[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
+pub mod aarch64;
 
 /// The machine that this runs on, if there is a compiler for it: `Machine`, a [`Masm`](masm::Masm), and `stubs`.
+#[cfg(target_arch = "aarch64")]
+pub use aarch64 as host;
+#[cfg(not(target_arch = "aarch64"))]
 pub use x86_64 as host;

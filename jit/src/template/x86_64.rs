@@ -169,7 +169,7 @@ impl Masm for X86_64 {
             Fpr(15),
         ],
     };
-    const MAX_BYTES: usize = 96;
+    const MAX_BYTES: usize = 112;
 
     fn has(&self, feature: Feature) -> bool {
         match feature {
@@ -231,6 +231,7 @@ impl Masm for X86_64 {
     }
 
     fn load(&mut self, access: Access, dst: Gpr, at: Addr) {
+        self.0.access();
         match access {
             Access::U8 => from_memory!(self, at, movzx Rd(dst.0), BYTE),
             Access::S8W32 => from_memory!(self, at, movsx Rd(dst.0), BYTE),
@@ -245,6 +246,7 @@ impl Masm for X86_64 {
     }
 
     fn store(&mut self, access: Access, at: Addr, from: Gpr) {
+        self.0.access();
         match access {
             Access::U8 | Access::S8W32 | Access::S8W64 => to_memory!(self, at, mov, Rb(from.0)),
             Access::U16 | Access::S16W32 | Access::S16W64 => to_memory!(self, at, mov, Rw(from.0)),
@@ -254,6 +256,7 @@ impl Masm for X86_64 {
     }
 
     fn load_float(&mut self, width: Width, dst: Fpr, at: Addr) {
+        self.0.access();
         match width {
             W32 => from_memory!(self, at, movss Rx(dst.0)),
             W64 => from_memory!(self, at, movsd Rx(dst.0)),
@@ -261,6 +264,7 @@ impl Masm for X86_64 {
     }
 
     fn store_float(&mut self, width: Width, at: Addr, from: Fpr) {
+        self.0.access();
         match width {
             W32 => to_memory!(self, at, movss, Rx(from.0)),
             W64 => to_memory!(self, at, movsd, Rx(from.0)),

@@ -38,7 +38,7 @@ unsafe impl Sync for Native {}
 impl Native {
     /// `None` where there is no executable memory, or the machine has no compiler.
     pub(crate) fn new(config: &Config) -> Option<Native> {
-        if cfg!(not(target_arch = "x86_64")) {
+        if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
             return None;
         }
         let space = CodeSpace::new(config.max_code_bytes.max(1 << 16).next_multiple_of(1 << 16))?;

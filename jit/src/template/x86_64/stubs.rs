@@ -4,6 +4,7 @@ use dynasmrt::{DynasmApi, dynasm};
 
 use super::{Code, X86_64};
 use crate::abi;
+use crate::template::buffer::Reach;
 use crate::template::masm::Masm;
 
 /// The code that every engine needs once.
@@ -13,7 +14,7 @@ use crate::template::masm::Masm;
 pub fn stubs() -> (Vec<u8>, abi::Stubs) {
     use abi::{Helper, Status, frame, instance, memory, store};
     let mut m = X86_64::of_host();
-    m.0.reset(0);
+    m.0.reset(0, Reach::Near);
     let trapped = m.0.label();
     let enter = m.0.position();
     x64!(m,
