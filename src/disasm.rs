@@ -44,12 +44,15 @@ pub(crate) struct Options {
 enum TargetChoice {
     #[value(name = "x86_64", alias = "x86-64")]
     X86_64,
+    #[value(name = "aarch64", alias = "arm64")]
+    Aarch64,
 }
 
 impl TargetChoice {
     fn target(self) -> Target {
         match self {
             TargetChoice::X86_64 => Target::X86_64,
+            TargetChoice::Aarch64 => Target::Aarch64,
         }
     }
 }

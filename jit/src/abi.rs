@@ -132,7 +132,7 @@ pub enum Status {
     Faulted = 3,
 }
 
-/// Code that every engine needs once, as offsets in the bytes that `stubs` of a machine gives.
+/// Code that every engine needs once, as offsets in the bytes that [`stubs`](crate::template::stubs) gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stubs {
     /// `extern "C" fn(code, frame, instance, slot) -> Status`: enters code from the host.

@@ -14,7 +14,7 @@ use bytecode_spec::{FuncIndex, Op};
 use strata::{Config, Engine, Module, Target, Tier};
 
 /// The machines, by the names of their files. They have all that code can use, so that listings are the same everywhere.
-const MACHINES: &[(&str, Target)] = &[("x86_64", Target::X86_64)];
+const MACHINES: &[(&str, Target)] = &[("x86_64", Target::X86_64), ("aarch64", Target::Aarch64)];
 
 fn inputs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

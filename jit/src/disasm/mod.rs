@@ -16,6 +16,7 @@ use bytecode_spec::Reg;
 use self::pointers::Pointers;
 use crate::abi;
 use crate::maps::{CodeMap, CompiledCode, Home, Part};
+use crate::template::aarch64::Aarch64;
 use crate::template::compile::{Compiler, Refusal, Request};
 use crate::template::host::Machine;
 use crate::template::masm::{Gpr, Masm};
@@ -29,6 +30,8 @@ pub enum Target {
     Host,
     /// An x86-64 processor that has all that code can use.
     X86_64,
+    /// An aarch64 processor.
+    Aarch64,
 }
 
 /// The syntax of the host's machine.
@@ -38,8 +41,8 @@ impl Target {
     /// Whether there is a compiler for it, which only of the host is not certain.
     pub const fn is_known(self) -> bool {
         match self {
-            Target::Host => cfg!(target_arch = "x86_64"),
-            Target::X86_64 => true,
+            Target::Host => cfg!(any(target_arch = "x86_64", target_arch = "aarch64")),
+            Target::X86_64 | Target::Aarch64 => true,
         }
     }
 
@@ -57,6 +60,7 @@ impl Target {
         match self {
             Target::Host => list(Machine::of_host(), HOST, request, &name),
             Target::X86_64 => list(X86_64::complete(), &x86_64::SYNTAX, request, &name),
+            Target::Aarch64 => list(Aarch64::complete(), &aarch64::SYNTAX, request, &name),
         }
     }
 }

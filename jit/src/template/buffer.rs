@@ -3,6 +3,7 @@
 //! dynasm's own assemblers with dynamic labels are four to eight times slower than this sink, which it writes into through
 //! [`DynasmApi`]; room is made once for each instruction of the bytecode.
 
+use bytecode_spec::Pc;
 use dynasmrt::{AssemblyOffset, DynasmApi};
 
 /// A place in the code that branches go to.
@@ -20,17 +21,34 @@ struct Fixup {
 
 const UNBOUND: u32 = u32::MAX;
 
+/// How far branches to labels that are not bound yet may have to go. Machines whose short branches reach everywhere do not ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// As far as the machine's short ones do.
+    #[default]
+    Near,
+    /// As far as any of the machine's do.
+    Far,
+}
+
 /// Bytes of code under construction.
 #[derive(Debug, Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
     labels: Vec<u32>,
     fixups: Vec<Fixup>,
+    reach: Reach,
+    /// What the next access to memory belongs to, if it may fault.
+    accessing: Option<Pc>,
+    faults: Vec<(u32, Pc)>,
 }
 
 impl Buffer {
     /// Empties the buffer and makes `labels` labels, 0 and up.
-    pub fn reset(&mut self, labels: usize) {
+    pub fn reset(&mut self, labels: usize, reach: Reach) {
+        self.reach = reach;
+        self.accessing = None;
+        self.faults.clear();
         self.bytes.clear();
         self.fixups.clear();
         self.labels.clear();
@@ -59,6 +77,31 @@ impl Buffer {
     #[inline(always)]
     pub fn position_of(&self, label: Label) -> Option<u32> {
         Some(self.labels[label.0 as usize]).filter(|&position| position != UNBOUND)
+    }
+
+    /// How far branches to labels that are not bound yet may have to go.
+    #[inline(always)]
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Notes that the next [access](Self::access) may fault, at that instruction of the bytecode.
+    #[inline(always)]
+    pub fn may_fault(&mut self, pc: Pc) {
+        self.accessing = Some(pc);
+    }
+
+    /// Notes that the next machine instruction is the access to memory; what computes its address comes before.
+    #[inline(always)]
+    pub fn access(&mut self) {
+        if let Some(pc) = self.accessing.take() {
+            self.faults.push((self.position(), pc));
+        }
+    }
+
+    /// Offsets of instructions that may fault, ascending, and what they belong to.
+    pub fn take_faults(&mut self) -> Vec<(u32, Pc)> {
+        std::mem::take(&mut self.faults)
     }
 
     /// Appends bytes.
@@ -96,7 +139,7 @@ impl Buffer {
 
     /// Writes all distances. False when one does not fit.
     pub fn link(&mut self, patch: fn(&mut [u8], u32, u8, u32) -> bool) -> bool {
-        let Buffer { bytes, labels, fixups } = self;
+        let Buffer { bytes, labels, fixups, .. } = self;
         fixups.iter().all(|fixup| {
             let target = labels[fixup.label.0 as usize];
             debug_assert!(target != UNBOUND, "{:?} is not bound", fixup.label);

@@ -11,7 +11,7 @@ use std::ops::Range;
 use bytecode_spec::isa::{self, Visitor, Words, visit};
 use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, TrapCause, VerifiedModule};
 
-use super::buffer::Label;
+use super::buffer::{Label, Reach};
 use super::masm::Value::{Imm, Mem, Reg as InReg};
 use super::masm::Width::{W32, W64};
 use super::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, IntOp, Masm, Test};
@@ -75,7 +75,6 @@ struct Driver {
     shared: Vec<(Label, Shared)>,
     /// Where traps go.
     trapped: Option<Label>,
-    faults: Vec<(u32, Pc)>,
 }
 
 /// Code that several places of a function call.
@@ -126,10 +125,25 @@ impl<M: Masm> Compiler<M> {
     ///
     /// See [`Refusal`]; the function stays where it is.
     pub fn compile(&mut self, request: &Request<'_>) -> Result<CompiledCode, Refusal> {
+        let mut entries = self.emit(request, Reach::Near)?;
+        if !self.masm.buffer().link(M::patch) {
+            // Few functions are so large that it pays to look for each branch that must reach far.
+            entries = self.emit(request, Reach::Far)?;
+            if !self.masm.buffer().link(M::patch) {
+                return Err(Refusal::TooLarge);
+            }
+        }
+        let buffer = self.masm.buffer();
+        let faults = buffer.take_faults();
+        Ok(CompiledCode { bytes: buffer.bytes().to_vec(), entries, faults })
+    }
+
+    /// Writes the code but for the distances of branches; gives the entries at loop heads.
+    fn emit(&mut self, request: &Request<'_>, reach: Reach) -> Result<Vec<(Pc, u32)>, Refusal> {
         let Compiler { masm: m, driver: o } = self;
         let function = request.module.function(request.func).ok_or(Refusal::TooLarge)?;
         let code = function.code.as_slice();
-        m.buffer().reset(code.len() + 1);
+        m.buffer().reset(code.len() + 1, reach);
         o.begin(request, function, &M::ROLES);
 
         m.buffer().put([0; abi::object::CODE as usize]);
@@ -158,14 +172,7 @@ impl<M: Masm> Compiler<M> {
         }
         let entries = o.entries(m);
         o.out_of_line(m);
-        if !m.buffer().link(M::patch) {
-            return Err(Refusal::TooLarge);
-        }
-        Ok(CompiledCode {
-            bytes: m.buffer().bytes().to_vec(),
-            entries,
-            faults: std::mem::take(&mut o.faults),
-        })
+        Ok(entries)
     }
 }
 
@@ -192,7 +199,6 @@ impl Driver {
         self.tables.clear();
         self.shared.clear();
         self.trapped = None;
-        self.faults.clear();
     }
 
     fn code(&self) -> &[u64] {
@@ -661,7 +667,7 @@ impl<M: Masm> Operands<M> for Driver {
     }
 
     fn may_fault(&mut self, m: &mut M) {
-        self.faults.push((m.buffer().position(), Pc(self.pc as u32)));
+        m.buffer().may_fault(Pc(self.pc as u32));
     }
 
     fn by_helper(&mut self, m: &mut M) {

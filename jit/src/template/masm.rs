@@ -328,7 +328,8 @@ pub trait Masm {
     fn store_slot(&mut self, at: Addr, from: Int);
     /// Eight bytes at `at` = `from`.
     fn store_float_slot(&mut self, at: Addr, from: Fpr);
-    /// `dst` = the value at `at`.
+    /// `dst` = the value at `at`. This and the three methods below say [`Buffer::access`] before the one instruction that
+    /// reads or writes.
     fn load(&mut self, access: Access, dst: Gpr, at: Addr);
     /// The value at `at` = the low bits of `from`.
     fn store(&mut self, access: Access, at: Addr, from: Gpr);

@@ -2,7 +2,8 @@
 //! file a machine.
 //!
 //! Read in this order: [`masm`] (machine ideas), [`buffer`] (bytes and labels), [`operands`] (where operands come from),
-//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`x86_64`].
+//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`stubs`]
+//! (what an engine needs once), [`x86_64`], [`aarch64`].
 
 pub mod masm;
 pub mod buffer;
@@ -10,8 +11,14 @@ pub mod operands;
 mod templates;
 pub(crate) mod pins;
 pub mod compile;
+pub mod stubs;
 #[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
 pub mod x86_64;
+#[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
+pub mod aarch64;
 
-/// The machine that this runs on, if there is a compiler for it: `Machine`, a [`Masm`](masm::Masm), and `stubs`.
+/// The machine that this runs on, if there is a compiler for it: `Machine`, a [`Masm`](masm::Masm).
+#[cfg(target_arch = "aarch64")]
+pub use aarch64 as host;
+#[cfg(not(target_arch = "aarch64"))]
 pub use x86_64 as host;

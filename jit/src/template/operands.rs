@@ -46,7 +46,7 @@ pub trait Operands<M: Masm> {
     fn trap_if(&mut self, m: &mut M, test: Test, cause: TrapCause);
     /// The same for floats.
     fn trap_if_float(&mut self, m: &mut M, test: FloatTest, cause: TrapCause);
-    /// Notes that the instruction that is emitted next may fault.
+    /// Notes that the load or store of linear memory that is emitted next may fault.
     fn may_fault(&mut self, m: &mut M);
     /// A label within the instruction.
     fn label(&mut self, m: &mut M) -> Label {

@@ -63,9 +63,9 @@ impl Pins {
             each_register(op, words, |reg| weights[reg.index()] += weight);
         });
         self.order.clear();
-        let used = (0..).zip(&self.weights).filter(|&(_, &weight)| weight > 1);
+        let used = self.weights.iter().enumerate().filter(|&(_, &weight)| weight > 1);
         // The heaviest first; of equal ones the first.
-        self.order.extend(used.map(|(reg, &weight)| (Reverse(weight), reg)));
+        self.order.extend(used.map(|(reg, &weight)| (Reverse(weight), reg as u16)));
         self.order.sort_unstable();
         let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
         self.homes.resize(function.registers.len(), Home::Slot);

@@ -76,7 +76,6 @@ mod integers;
 mod stubs;
 
 use forms::{Alu, Place, Scalar, is_byte};
-pub use stubs::stubs;
 
 /// A constant as an instruction's 32-bit immediate, which is sign-extended.
 #[inline(always)]
@@ -170,7 +169,7 @@ impl Masm for X86_64 {
             Fpr(15),
         ],
     };
-    const MAX_BYTES: usize = 96;
+    const MAX_BYTES: usize = 112;
 
     fn has(&self, feature: Feature) -> bool {
         match feature {
@@ -240,6 +239,7 @@ impl Masm for X86_64 {
 
     #[inline(always)]
     fn load(&mut self, access: Access, dst: Gpr, at: Addr) {
+        self.0.access();
         let form = match access {
             Access::U8 => forms::LOAD_U8,
             Access::S8W32 => forms::LOAD_S8,
@@ -256,6 +256,7 @@ impl Masm for X86_64 {
 
     #[inline(always)]
     fn store(&mut self, access: Access, at: Addr, from: Gpr) {
+        self.0.access();
         let form = match access {
             Access::U8 | Access::S8W32 | Access::S8W64 => forms::STORE_8,
             Access::U16 | Access::S16W32 | Access::S16W64 => forms::STORE_16,
@@ -267,12 +268,14 @@ impl Masm for X86_64 {
 
     #[inline(always)]
     fn load_float(&mut self, width: Width, dst: Fpr, at: Addr) {
+        self.0.access();
         let form = if width == W32 { forms::LOAD_F32 } else { forms::LOAD_F64 };
         self.form(form, dst.0, at.into());
     }
 
     #[inline(always)]
     fn store_float(&mut self, width: Width, at: Addr, from: Fpr) {
+        self.0.access();
         let form = if width == W32 { forms::STORE_F32 } else { forms::STORE_F64 };
         self.form(form, from.0, at.into());
     }

@@ -1,6 +1,7 @@
 //! Memory for machine code: one range an engine, mapped twice, and who has which bytes of it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::os::CodeRange;
@@ -14,6 +15,8 @@ pub(crate) struct CodeSpace {
     range: CodeRange,
     /// Free pieces: bytes by offset. No two touch each other.
     free: Mutex<BTreeMap<usize, usize>>,
+    /// From this offset on, no code has ever been.
+    untouched: AtomicUsize,
 }
 
 impl CodeSpace {
@@ -21,7 +24,7 @@ impl CodeSpace {
     pub(crate) fn new(bytes: usize) -> Option<CodeSpace> {
         let range = CodeRange::new(bytes)?;
         let free = Mutex::new(BTreeMap::from([(0, range.len())]));
-        Some(CodeSpace { range, free })
+        Some(CodeSpace { range, free, untouched: AtomicUsize::new(0) })
     }
 
     pub(crate) fn range(&self) -> &CodeRange {
@@ -41,7 +44,14 @@ impl CodeSpace {
         // SAFETY: the piece is ours alone: nobody runs or writes there. Code runs at the other address only after this thread
         // has published that.
         unsafe { self.range.writable().add(offset).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
-        Some(self.range.executable().wrapping_add(offset))
+        let start = self.range.executable().wrapping_add(offset);
+        // Who had this piece before has given it back under the lock, so this thread sees what it wrote here.
+        let again = offset < self.untouched.fetch_max(offset + bytes, Ordering::Relaxed);
+        if !self.range.publish(offset, bytes, again) {
+            self.release(start, bytes);
+            return None;
+        }
+        Some(start)
     }
 
     /// Takes back the bytes of an object that nobody runs any more.
@@ -70,7 +80,52 @@ impl CodeSpace {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
+
+    /// A function that returns a number below 2^16.
+    fn returns(number: u16) -> Vec<u8> {
+        if cfg!(target_arch = "aarch64") {
+            // movz w0, number; ret
+            [0x5280_0000 | u32::from(number) << 5, 0xd65f_03c0].map(u32::to_le_bytes).concat()
+        } else {
+            // mov eax, number; ret
+            [&[0xb8][..], &u32::from(number).to_le_bytes(), &[0xc3]].concat()
+        }
+    }
+
+    #[test]
+    fn code_at_an_address_that_is_used_again_is_what_runs() {
+        if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+            return;
+        }
+        let Some(space) = CodeSpace::new(1 << 16) else { return };
+        let call = |start: usize| {
+            // SAFETY: code of such a function, installed and not released.
+            unsafe { std::mem::transmute::<usize, extern "C" fn() -> u32>(start)() }
+        };
+        // A neighbour on the same page runs all the time.
+        let neighbour = space.install(&returns(7)).expect("room").expose_provenance();
+        let is_done = AtomicBool::new(false);
+        let mut places = std::collections::BTreeSet::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    assert_eq!(call(neighbour), 7);
+                }
+            });
+            for number in 0..1000 {
+                let start = space.install(&returns(number)).expect("room");
+                places.insert(start);
+                let returned = call(start.expose_provenance());
+                is_done.store(number == 999 || returned != number.into(), Ordering::Relaxed);
+                assert_eq!(returned, number.into());
+                space.release(start, returns(number).len());
+            }
+        });
+        assert_eq!(places.len(), 1);
+    }
 
     #[test]
     fn what_is_released_is_used_again_as_a_whole() {

@@ -10,7 +10,8 @@ use bytecode_spec::{Pc, TrapCause};
 use strata_jit::abi::{self, Helper, Status};
 use strata_jit::maps::CompiledCode;
 use strata_jit::template::compile::{Compiler, Request};
-use strata_jit::template::host::{Machine, stubs};
+use strata_jit::template::host::Machine;
+use strata_jit::template::stubs::stubs;
 
 use crate::code::{CodeSlot, CodeSpace, Version};
 use crate::config::Config;
@@ -40,11 +41,11 @@ unsafe impl Sync for Native {}
 impl Native {
     /// `None` where there is no executable memory, or the machine has no compiler.
     pub(crate) fn new(config: &Config) -> Option<Native> {
-        if cfg!(not(target_arch = "x86_64")) {
+        if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
             return None;
         }
         let space = CodeSpace::new(config.max_code_bytes.max(1 << 16).next_multiple_of(1 << 16))?;
-        let (code, places) = stubs();
+        let (code, places) = stubs(Machine::of_host());
         let start = space.install(&code)?;
         let at = |offset: u32| start.wrapping_add(offset as usize);
         let stubs = places.helpers.map(|offset| at(offset).cast());

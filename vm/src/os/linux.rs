@@ -3,7 +3,11 @@
 //! Code is mapped twice from one memory file, to be written at one address and to run at another, so that no address is ever
 //! both. Faults of instructions in code come as signals; any that are not ours go to whatever handled them before.
 
+#[cfg(target_arch = "aarch64")]
+mod caches;
+
 use std::ffi::c_int;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,6 +54,8 @@ pub(crate) struct CodeRange {
     writable: *mut u8,
     executable: *mut u8,
     bytes: usize,
+    #[cfg(target_arch = "aarch64")]
+    file: OwnedFd,
 }
 
 // SAFETY: addresses of mappings that live as long as this; who writes where is the code space's business.
@@ -60,28 +66,72 @@ unsafe impl Sync for CodeRange {}
 impl CodeRange {
     /// Maps so many bytes, a multiple of the page size; `None` where the system refuses, such as executable memory.
     pub(crate) fn new(bytes: usize) -> Option<CodeRange> {
-        // SAFETY: a new file, closed again below; mappings keep it alive.
+        // SAFETY: a new file.
         let file = unsafe { libc::memfd_create(c"strata code".as_ptr(), libc::MFD_CLOEXEC) };
         if file < 0 {
             return None;
         }
+        // Closed below where it is not kept; mappings keep it alive.
+        // SAFETY: nobody else knows it.
+        let file = unsafe { OwnedFd::from_raw_fd(file) };
         let map = |access| {
+            let file = file.as_raw_fd();
             // SAFETY: new mappings of our own file.
             let address = unsafe { libc::mmap(ptr::null_mut(), bytes, access, libc::MAP_SHARED, file, 0) };
             (address != libc::MAP_FAILED).then_some(address.cast::<u8>())
         };
         // SAFETY: our own file.
-        let sized = unsafe { libc::ftruncate(file, bytes as libc::off_t) } == 0;
+        let sized = unsafe { libc::ftruncate(file.as_raw_fd(), bytes as libc::off_t) } == 0;
         let writable = sized.then(|| map(libc::PROT_READ | libc::PROT_WRITE)).flatten();
         let executable = writable.and_then(|_| map(libc::PROT_READ | libc::PROT_EXEC));
-        // SAFETY: our own file, and a mapping that nobody got.
-        unsafe {
-            libc::close(file);
-            if let (Some(writable), None) = (writable, executable) {
-                libc::munmap(writable.cast(), bytes);
-            }
+        if let (Some(writable), None) = (writable, executable) {
+            // SAFETY: our own mapping, which nobody got.
+            unsafe { libc::munmap(writable.cast(), bytes) };
         }
-        Some(CodeRange { writable: writable?, executable: executable?, bytes })
+        Some(CodeRange {
+            writable: writable?,
+            executable: executable?,
+            bytes,
+            #[cfg(target_arch = "aarch64")]
+            file,
+        })
+    }
+
+    /// Lets code that was written run, in all threads; `again` says that other code has run there before. False where the system
+    /// cannot do that.
+    #[cfg(target_arch = "aarch64")]
+    pub(crate) fn publish(&self, offset: usize, bytes: usize, again: bool) -> bool {
+        if again && !self.map_again(offset, bytes) {
+            return false;
+        }
+        caches::flush(self.executable.wrapping_add(offset), bytes);
+        // What no core has ever run, none has fetched but by a wrong guess.
+        caches::synchronize_cores() || !again
+    }
+
+    /// Replaces the pages where code runs by the same pages. Nothing changes, and threads that run code there go on; but emulators
+    /// that see neither writes to the other address nor instructions for caches, as QEMU 7.2, forget what they have
+    /// translated. Only done for addresses that are used again.
+    #[cfg(target_arch = "aarch64")]
+    fn map_again(&self, offset: usize, bytes: usize) -> bool {
+        // SAFETY: asks for a number.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let start = offset / page * page;
+        let length = (offset + bytes).next_multiple_of(page) - start;
+        let (access, flags) = (libc::PROT_READ | libc::PROT_EXEC, libc::MAP_SHARED | libc::MAP_FIXED);
+        let file = self.file.as_raw_fd();
+        // SAFETY: within our own mapping, with the same pages of the same file; the system replaces them in one step.
+        let address = unsafe {
+            let at = self.executable.add(start).cast();
+            libc::mmap(at, length, access, flags, file, start as libc::off_t)
+        };
+        address != libc::MAP_FAILED
+    }
+
+    /// Nothing is to be done: these processors see writes to code.
+    #[cfg(not(target_arch = "aarch64"))]
+    pub(crate) fn publish(&self, _offset: usize, _bytes: usize, _again: bool) -> bool {
+        true
     }
 
     pub(crate) fn writable(&self) -> *mut u8 {

@@ -1,0 +1,61 @@
+//! The boundary to the runtime, by the procedure call standard.
+
+use dynasmrt::{DynasmApi, dynasm};
+
+use super::{Aarch64, CONTEXT, FIRST, FRAME, MEMORY, OTHER, SECOND, TEMPORARY, THIRD};
+use crate::abi::{Status, instance, memory, store};
+use crate::template::masm::Value::{Imm, Mem, Reg};
+use crate::template::masm::{Addr, Masm};
+use crate::template::stubs::Boundary;
+
+impl Aarch64 {
+    fn store_context(&mut self) {
+        self.mov(SECOND, Mem(Addr::at(CONTEXT, instance::STORE)));
+    }
+}
+
+const SEGMENT: Addr = Addr::at(SECOND, store::SEGMENT);
+
+impl Boundary for Aarch64 {
+    fn enter_from_host(&mut self) {
+        let stopped = self.0.label();
+        a64!(self,
+            stp x29, x30, [sp, -160]!; mov x29, sp;
+            stp x19, x20, [sp, 16]; stp x21, x22, [sp, 32]; stp x23, x24, [sp, 48]; stp x25, x26, [sp, 64];
+            stp x27, x28, [sp, 80]; stp d8, d9, [sp, 96]; stp d10, d11, [sp, 112]; stp d12, d13, [sp, 128];
+            stp d14, d15, [sp, 144];
+            mov X(TEMPORARY.0), x0; mov X(FRAME.0), x1; mov X(CONTEXT.0), x2; mov X(FIRST.0), x3
+        );
+        self.mov(MEMORY, Mem(Addr::at(CONTEXT, instance::MEMORY)));
+        self.mov(MEMORY, Mem(Addr::at(MEMORY, memory::BASE)));
+        self.store_context();
+        self.address_of(THIRD, stopped);
+        self.mov(OTHER, Mem(SEGMENT));
+        a64!(self, stp X(THIRD.0), X(OTHER.0), [sp, -16]!; mov XSP(THIRD.0), sp);
+        self.store_slot(SEGMENT, Reg(THIRD));
+        a64!(self, blr X(TEMPORARY.0));
+        self.mov(FIRST, Imm(Status::Returned as u64));
+        self.0.bind(stopped);
+        self.store_context();
+        a64!(self, ldp x0, x1, [sp], 16);
+        a64!(self, str x1, [X(SECOND.0), store::SEGMENT as u32]; mov x0, X(FIRST.0));
+        a64!(self,
+            ldp x19, x20, [sp, 16]; ldp x21, x22, [sp, 32]; ldp x23, x24, [sp, 48]; ldp x25, x26, [sp, 64];
+            ldp x27, x28, [sp, 80]; ldp d8, d9, [sp, 96]; ldp d10, d11, [sp, 112]; ldp d12, d13, [sp, 128];
+            ldp d14, d15, [sp, 144]; ldp x29, x30, [sp], 160; ret
+        );
+    }
+
+    fn stop(&mut self) {
+        self.store_context();
+        self.mov(TEMPORARY, Mem(SEGMENT));
+        // Not `ret`: nobody called from there.
+        a64!(self, mov sp, XSP(TEMPORARY.0); ldr X(TEMPORARY.0), [sp]; br X(TEMPORARY.0));
+    }
+
+    fn call_runtime(&mut self, at: Addr) {
+        a64!(self, mov x0, X(FRAME.0); mov x1, X(SECOND.0); mov x2, X(THIRD.0));
+        self.call(at);
+        a64!(self, mov X(FIRST.0), x0);
+    }
+}
