@@ -8,7 +8,7 @@ mod map;
 
 use std::ops::Range;
 
-use bytecode_spec::isa::{self, Visitor, Words, visit};
+use bytecode_spec::isa::{self, MAX_FIXED_WORDS, Visitor, Words, visit};
 use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, TrapCause, VerifiedModule};
 
 use super::buffer::{Label, Reach};
@@ -65,6 +65,8 @@ struct Driver {
     words: Vec<u64>,
     /// The current instruction.
     pc: usize,
+    /// Its first words, with zeros behind the end of the code.
+    fixed: [u64; MAX_FIXED_WORDS],
     pins: Pins,
     floats: Vec<bool>,
     frame_bytes: i32,
@@ -157,7 +159,7 @@ impl<M: Masm> Compiler<M> {
                 m.align();
             }
             m.buffer().bind(Label(pc as u32));
-            o.pc = pc;
+            o.begin_instruction(pc);
             if let Some(&cost) = request.costs.get(pc)
                 && cost > 0
             {
@@ -201,12 +203,29 @@ impl Driver {
         self.trapped = None;
     }
 
+    #[inline(always)]
+    fn begin_instruction(&mut self, pc: usize) {
+        self.pc = pc;
+        let words = &self.words[pc..];
+        self.fixed = match words.first_chunk() {
+            Some(&first) => first,
+            None => std::array::from_fn(|i| words.get(i).copied().unwrap_or(0)),
+        };
+    }
+
+    /// The fixed part of the current instruction.
+    #[inline(always)]
+    fn fixed(&self) -> &[u64] {
+        &self.fixed
+    }
+
     fn code(&self) -> &[u64] {
         &self.words[self.pc..]
     }
 
+    #[inline(always)]
     fn reg(&self, lane: Lane) -> Reg {
-        Reg(self.code().lane(lane.into()))
+        Reg(self.fixed().lane(lane.into()))
     }
 
     /// Where an integer register is.
@@ -328,7 +347,7 @@ impl Driver {
     }
 
     fn target(&self, lane: Lane) -> i32 {
-        self.code().half(lane.into()) as i32
+        self.fixed().half(lane.into()) as i32
     }
 
     /// The place of the address of a helper's stub. Uses `scratch[0]`.
@@ -598,18 +617,18 @@ impl<M: Masm> Operands<M> for Driver {
 
     #[inline(always)]
     fn imm64(&mut self, _: &mut M, lane: Lane) -> Int {
-        Imm(self.code().word(lane.into()))
+        Imm(self.fixed().word(lane.into()))
     }
 
     #[inline(always)]
     fn imm32(&mut self, _: &mut M, lane: Lane) -> Int {
-        Imm(self.code().half(lane.into()) as i32 as i64 as u64)
+        Imm(self.fixed().half(lane.into()) as i32 as i64 as u64)
     }
 
     fn field(&mut self, lane: Lane, lanes: u8) -> u32 {
         match lanes {
-            1 => self.code().lane(lane.into()).into(),
-            _ => self.code().half(lane.into()),
+            1 => self.fixed().lane(lane.into()).into(),
+            _ => self.fixed().half(lane.into()),
         }
     }
 

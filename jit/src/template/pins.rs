@@ -29,7 +29,7 @@ pub(super) struct Pins {
     pub(super) heads: Vec<u32>,
     weights: Vec<u64>,
     depth: Vec<i32>,
-    order: Vec<(Reverse<u64>, u16)>,
+    order: Vec<Reverse<(u64, Reverse<u16>)>>,
 }
 
 /// A use in a loop counts so many times as much as one outside, at each level.
@@ -57,19 +57,19 @@ impl Pins {
         self.weights.resize(function.registers.len(), 0);
         let (weights, depths) = (&mut self.weights, &self.depth);
         let mut depth = 0;
-        each_instruction(code, |pc, op, words| {
+        each_row(code, |pc, row, _| {
             depth += depths[pc];
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
-            each_register(op, words, |reg| weights[reg.index()] += weight);
+            each_register(row, &code[pc..], |reg| weights[reg.index()] += weight);
         });
         self.order.clear();
         let used = self.weights.iter().enumerate().filter(|&(_, &weight)| weight > 1);
         // The heaviest first; of equal ones the first.
-        self.order.extend(used.map(|(reg, &weight)| (Reverse(weight), reg as u16)));
+        self.order.extend(used.map(|(reg, &weight)| Reverse((weight, Reverse(reg as u16)))));
         self.order.sort_unstable();
         let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
         self.homes.resize(function.registers.len(), Home::Slot);
-        for &(_, reg) in &self.order {
+        for &Reverse((_, Reverse(reg))) in &self.order {
             let home = match function.registers[usize::from(reg)] {
                 ValType::I32 | ValType::I64 => ints.next().map(|&gpr| Home::Gpr(gpr)),
                 ValType::F32 | ValType::F64 => floats.next().map(|&fpr| Home::Fpr(fpr)),
@@ -88,11 +88,12 @@ impl Pins {
         self.depth.clear();
         self.depth.resize(code.len() + 1, 0);
         let (depth, heads) = (&mut self.depth, &mut self.heads);
-        each_instruction(code, |pc, op, words| {
-            if !op.info().has_targets {
+        each_row(code, |pc, row, next| {
+            if !row.has_targets {
                 return;
             }
-            let next = pc + op.info().length(words).expect("verified");
+            let words = &code[pc..];
+            let op = Op::from_code(words.lane(0)).expect("verified");
             bytecode_spec::liveness::for_each_target(op, words, |displacement| {
                 if displacement <= 0 {
                     let head = (pc as i64 + i64::from(displacement)) as usize;
@@ -107,29 +108,67 @@ impl Pins {
     }
 }
 
-/// Calls `visit` with each instruction: its pc, opcode and words.
-#[inline(always)]
-pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64])) {
-    let mut pc = 0;
-    while pc < code.len() {
-        let words = &code[pc..];
-        let op = Op::from_code(words.lane(0)).expect("verified");
-        visit(pc, op, words);
-        pc += op.info().length(words).expect("verified");
+/// What the plan looks at of an opcode, in four bytes: it walks all code twice.
+#[derive(Clone, Copy)]
+struct Row {
+    /// As in [`OpInfo`](bytecode_spec::isa::OpInfo).
+    register_lanes: u16,
+    /// Words of the instruction; 0 if it has lists.
+    words: u8,
+    has_targets: bool,
+}
+
+static ROWS: [Row; Op::ALL.len()] = {
+    let mut rows = [Row { register_lanes: 0, words: 0, has_targets: false }; Op::ALL.len()];
+    let mut i = 0;
+    while i < rows.len() {
+        let info = Op::ALL[i].info();
+        let words = if info.has_lists { 0 } else { info.fixed_words };
+        rows[Op::ALL[i] as usize] =
+            Row { register_lanes: info.register_lanes, words, has_targets: info.has_targets };
+        i += 1;
     }
+    rows
+};
+
+/// Calls `visit` with each instruction: its pc, the opcode's row, and the pc of the next one.
+#[inline(always)]
+fn each_row(code: &[u64], mut visit: impl FnMut(usize, Row, usize)) {
+    let mut pc = 0;
+    while let Some(&word) = code.get(pc) {
+        let row = ROWS[usize::from(word as u16)];
+        let next = pc + if row.words > 0 { usize::from(row.words) } else { length_with_lists(&code[pc..]) };
+        visit(pc, row, next);
+        pc = next;
+    }
+}
+
+#[inline(never)]
+fn length_with_lists(words: &[u64]) -> usize {
+    let op = Op::from_code(words.lane(0)).expect("verified");
+    op.info().length(words).expect("verified")
+}
+
+/// Calls `visit` with each instruction: its pc, opcode and words.
+pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64])) {
+    each_row(code, |pc, _, _| {
+        let words = &code[pc..];
+        visit(pc, Op::from_code(words.lane(0)).expect("verified"), words);
+    });
 }
 
 /// Calls `visit` with each register operand of an instruction.
 #[inline(always)]
-fn each_register(op: Op, words: &[u64], mut visit: impl FnMut(Reg)) {
-    let mut lanes = op.info().register_lanes;
+fn each_register(row: Row, words: &[u64], mut visit: impl FnMut(Reg)) {
+    let mut lanes = row.register_lanes;
     while lanes != 0 {
         visit(Reg(words.lane(lanes.trailing_zeros() as usize)));
         lanes &= lanes - 1;
     }
-    if op.info().has_lists
-        && let Some((uses, defs)) = op.info().lists(words)
-    {
-        uses.regs(words).chain(defs.regs(words)).for_each(visit);
+    if row.words == 0 {
+        let op = Op::from_code(words.lane(0)).expect("verified");
+        if let Some((uses, defs)) = op.info().lists(words) {
+            uses.regs(words).chain(defs.regs(words)).for_each(visit);
+        }
     }
 }
