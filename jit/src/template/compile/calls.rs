@@ -1,0 +1,92 @@
+//! What calls are made of.
+
+use bytecode_spec::isa::{self, Words};
+use bytecode_spec::{FuncIndex, Op};
+
+use super::Driver;
+use crate::abi;
+use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
+use crate::template::masm::Width::W64;
+use crate::template::masm::{Addr, Gpr, Masm};
+
+impl Driver {
+    /// The entry of a function of the module; its slot is in `scratch[0]`.
+    pub(super) fn entry_of<M: Masm>(&self, m: &mut M, func: FuncIndex) -> Addr {
+        let slot = M::ROLES.scratch[0];
+        m.mov(slot, Mem(Addr::at(M::ROLES.context, abi::instance::SLOTS)));
+        let index = (func.0 - self.imported_funcs) as i32;
+        m.lea(W64, slot, Addr::at(slot, index * abi::slot::SIZE));
+        Addr::at(slot, abi::slot::ENTRY)
+    }
+
+    /// The context and memory of the instance that the frame belongs to.
+    pub(super) fn own_instance<M: Masm>(m: &mut M) {
+        m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+        Self::memory_of(m);
+    }
+
+    /// The memory of the instance whose context is in its register.
+    pub(super) fn memory_of<M: Masm>(m: &mut M) {
+        let memory = M::ROLES.memory;
+        m.mov(memory, Mem(Addr::at(M::ROLES.context, abi::instance::MEMORY)));
+        m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
+    }
+
+    /// Goes over to the instance of a record, and notes it in a frame's header.
+    pub(super) fn instance_of<M: Masm>(m: &mut M, record: Gpr, header: Addr) {
+        let context = M::ROLES.context;
+        m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
+        m.store_slot(header, InReg(context));
+        Self::memory_of(m);
+    }
+
+    /// The place of a word of the frame behind this one.
+    pub(super) fn callee<M: Masm>(&self, offset: i32) -> Addr {
+        Addr::at(M::ROLES.frame, self.frame_bytes + offset)
+    }
+
+    /// Everything before a call but what depends on the callee. Uses `scratch[0]`.
+    pub(super) fn begin_call<M: Masm>(&self, m: &mut M, args: isa::List) {
+        m.buffer().reserve(32 * (args.len as usize + 2 * self.pins.pinned.len()) + 8 * M::MAX_BYTES);
+        self.pass(m, args, self.frame_bytes);
+        m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
+        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u32)));
+        self.spill(m);
+    }
+
+    /// Everything behind one.
+    pub(super) fn end_call<M: Masm>(&self, m: &mut M, results: isa::List) {
+        m.buffer().reserve(32 * results.len as usize);
+        self.reload(m);
+        for i in 0..results.len {
+            let reg = results.reg(self.code(), i);
+            self.take(m, reg, self.callee::<M>(i as i32 * 8));
+        }
+    }
+
+    /// The lists of the current instruction: registers that are read, and registers that are written.
+    pub(super) fn lists(&self) -> (isa::List, isa::List) {
+        let op = Op::from_code(self.code().lane(0)).expect("verified");
+        op.info().lists(self.code()).expect("a call has lists")
+    }
+
+    /// Puts values into consecutive places, which are none of theirs.
+    pub(super) fn pass<M: Masm>(&self, m: &mut M, list: isa::List, first: i32) {
+        for i in 0..list.len {
+            let reg = list.reg(self.code(), i);
+            self.put(m, Addr::at(M::ROLES.frame, first + i as i32 * 8), reg);
+        }
+    }
+
+    /// Puts values into the first registers of the frame, over which they may lie themselves.
+    pub(super) fn replace<M: Masm>(&self, m: &mut M, list: isa::List) {
+        if list.len == 1 {
+            return self.pass(m, list, 0);
+        }
+        self.pass(m, list, self.frame_bytes);
+        for i in 0..list.len as i32 {
+            let from = Addr::at(M::ROLES.frame, self.frame_bytes + i * 8);
+            m.store_slot(Addr::at(M::ROLES.frame, i * 8), Mem(from));
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Operands that are known, and what the driver does with them.
+
+use bytecode_spec::isa::{self, Words};
+use bytecode_spec::{Pc, TrapCause};
+
+use super::{Driver, Exit, slot};
+use crate::abi::{self, Helper};
+use crate::template::buffer::Label;
+use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
+use crate::template::masm::Width::{W32, W64};
+use crate::template::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, Masm, Test};
+use crate::template::operands::{Lane, Operands};
+use crate::template::pins::Home;
+
+impl<M: Masm> Operands<M> for Driver {
+    #[inline(always)]
+    fn int(&mut self, _: &mut M, lane: Lane) -> Int {
+        self.int_of::<M>(self.reg(lane))
+    }
+
+    #[inline(always)]
+    fn float(&mut self, _: &mut M, lane: Lane) -> Float {
+        let reg = self.reg(lane);
+        match self.pins.home(reg) {
+            Home::Fpr(fpr) => InReg(fpr),
+            Home::Slot | Home::Gpr(_) => Mem(slot::<M>(reg)),
+        }
+    }
+
+    #[inline(always)]
+    fn is_float(&self, lane: Lane) -> bool {
+        self.floats[self.reg(lane).index()]
+    }
+
+    #[inline(always)]
+    fn result(&mut self, lane: Lane) -> Gpr {
+        match self.pins.home(self.reg(lane)) {
+            Home::Gpr(gpr) => gpr,
+            Home::Slot | Home::Fpr(_) => M::ROLES.scratch[0],
+        }
+    }
+
+    #[inline(always)]
+    fn define(&mut self, m: &mut M, lane: Lane, result: Gpr) {
+        let reg = self.reg(lane);
+        if self.pins.home(reg) == Home::Slot {
+            m.store_slot(slot::<M>(reg), InReg(result));
+        }
+    }
+
+    #[inline(always)]
+    fn float_result(&mut self, lane: Lane) -> Fpr {
+        match self.pins.home(self.reg(lane)) {
+            Home::Fpr(fpr) => fpr,
+            Home::Slot | Home::Gpr(_) => M::ROLES.float_scratch[0],
+        }
+    }
+
+    #[inline(always)]
+    fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr) {
+        let reg = self.reg(lane);
+        if self.pins.home(reg) == Home::Slot {
+            m.store_float_slot(slot::<M>(reg), result);
+        }
+    }
+
+    #[inline(always)]
+    fn imm64(&mut self, _: &mut M, lane: Lane) -> Int {
+        Imm(self.fixed().word(lane.into()))
+    }
+
+    #[inline(always)]
+    fn imm32(&mut self, _: &mut M, lane: Lane) -> Int {
+        Imm(self.fixed().half(lane.into()) as i32 as i64 as u64)
+    }
+
+    fn field(&mut self, lane: Lane, lanes: u8) -> u32 {
+        match lanes {
+            1 => self.fixed().lane(lane.into()).into(),
+            _ => self.fixed().half(lane.into()),
+        }
+    }
+
+    fn jump(&mut self, m: &mut M, target: Lane) {
+        let displacement = self.target(target);
+        self.poll_if_backward(m, displacement);
+        m.jump(self.label_at(displacement));
+    }
+
+    fn branch(&mut self, m: &mut M, test: Test, target: Lane) {
+        let displacement = self.target(target);
+        self.poll_if_backward(m, displacement);
+        m.jump_if(test, self.label_at(displacement));
+    }
+
+    fn branch_float(&mut self, m: &mut M, test: FloatTest, target: Lane) {
+        let displacement = self.target(target);
+        self.poll_if_backward(m, displacement);
+        m.jump_if_float(test, self.label_at(displacement));
+    }
+
+    fn branch_table(&mut self, m: &mut M, index: Lane) {
+        let (operands, _) = isa::BranchTable::read(self.code());
+        let targets: Vec<i32> =
+            (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
+        if targets.iter().any(|&displacement| displacement <= 0) {
+            self.poll(m);
+        }
+        let labels: Vec<Label> = targets.iter().map(|&displacement| self.label_at(displacement)).collect();
+        let Some((&last, _)) = labels.split_last() else { return };
+        let place = M::ROLES.scratch[2];
+        let index = self.int_of::<M>(self.reg(index));
+        m.mov(place, index);
+        let beyond = Imm(labels.len() as u64 - 1);
+        m.jump_if(Test { cond: Cond::GeU, width: W32, a: InReg(place), b: beyond }, last);
+        let table = m.buffer().label();
+        m.jump_table(place, table);
+        self.tables.push((table, labels));
+    }
+
+    fn trap(&mut self, m: &mut M, cause: TrapCause) {
+        let label = m.buffer().label();
+        m.jump(label);
+        self.exits.push((label, Exit::Trap { pc: self.pc as u32, cause }));
+    }
+
+    fn trap_if(&mut self, m: &mut M, test: Test, cause: TrapCause) {
+        self.trap_if_at(m, test, cause);
+    }
+
+    fn trap_if_float(&mut self, m: &mut M, test: FloatTest, cause: TrapCause) {
+        let label = m.buffer().label();
+        m.jump_if_float(test, label);
+        self.exits.push((label, Exit::Trap { pc: self.pc as u32, cause }));
+    }
+
+    fn may_fault(&mut self, m: &mut M) {
+        m.buffer().may_fault(Pc(self.pc as u32));
+    }
+
+    fn by_helper(&mut self, m: &mut M) {
+        self.helper_on_slots(m, Helper::Step, self.pc as u32);
+    }
+
+    fn poll(&mut self, m: &mut M) {
+        let store = Self::store_context(m, M::ROLES.scratch[1]);
+        let word = Mem(Addr::at(store, abi::store::POLL));
+        let asked = m.buffer().label();
+        m.jump_if(Test { cond: Cond::Ne, width: W32, a: word, b: Imm(0) }, asked);
+        let resume = m.buffer().label();
+        m.buffer().bind(resume);
+        self.exits.push((asked, Exit::Poll { pc: self.pc as u32, resume }));
+    }
+
+    fn call(&mut self, m: &mut M) {
+        let (operands, _) = isa::Call::read(self.code());
+        let (frame, context) = (M::ROLES.frame, M::ROLES.context);
+        self.begin_call(m, operands.args);
+        m.store_slot(self.callee::<M>(abi::frame::INSTANCE), InReg(context));
+        let entry = self.entry_of(m, operands.func);
+        m.lea(W64, frame, self.callee::<M>(0));
+        m.call(entry);
+        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
+        if self.switches {
+            Self::own_instance(m);
+        }
+        self.end_call(m, operands.results);
+    }
+
+    fn tail_call(&mut self, m: &mut M) {
+        let (operands, _) = isa::TailCall::read(self.code());
+        m.buffer().reserve(32 * operands.args.len as usize);
+        self.poll(m);
+        self.replace(m, operands.args);
+        let entry = self.entry_of(m, operands.func);
+        m.leave_to(entry);
+    }
+
+    fn call_record(&mut self, m: &mut M) {
+        let (args, results) = self.lists();
+        let frame = M::ROLES.frame;
+        let [slot, _, record] = M::ROLES.scratch;
+        self.begin_call(m, args);
+        m.mov(slot, Mem(Addr::at(record, abi::record::SLOT)));
+        let (other, resume) = (m.buffer().label(), m.buffer().label());
+        m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, other);
+        self.exits.push((other, Exit::Call { pc: self.pc as u32, resume }));
+        Self::instance_of(m, record, self.callee::<M>(abi::frame::INSTANCE));
+        m.lea(W64, frame, self.callee::<M>(0));
+        m.call(Addr::at(slot, abi::slot::ENTRY));
+        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
+        Self::own_instance(m);
+        m.buffer().bind(resume);
+        self.end_call(m, results);
+    }
+
+    fn tail_call_record(&mut self, m: &mut M) {
+        let (args, _) = self.lists();
+        let [slot, _, record] = M::ROLES.scratch;
+        m.buffer().reserve(32 * args.len as usize);
+        let other = m.buffer().label();
+        let at_slot = Mem(Addr::at(record, abi::record::SLOT));
+        m.jump_if(Test { cond: Cond::Eq, width: W64, a: at_slot, b: Imm(0) }, other);
+        self.exits.push((other, Exit::TailCall { pc: self.pc as u32 }));
+        self.replace(m, args);
+        m.mov(slot, at_slot);
+        Self::instance_of(m, record, Addr::at(M::ROLES.frame, abi::frame::INSTANCE));
+        m.leave_to(Addr::at(slot, abi::slot::ENTRY));
+    }
+
+    fn ret(&mut self, m: &mut M) {
+        let (operands, _) = isa::Ret::read(self.code());
+        m.buffer().reserve(32 * operands.values.len as usize);
+        self.replace(m, operands.values);
+        m.leave();
+    }
+}
