@@ -250,8 +250,10 @@ pub struct OpInfo {
     pub fixed_words: u8,
     /// Lanes of the fixed part before rounding up to words: lists start there.
     pub fixed_lanes: u8,
-    /// Lanes of the fixed part that name registers, as bits.
-    pub register_lanes: u16,
+    /// Lanes of the fixed part that name registers that are read, as bits.
+    pub use_lanes: u16,
+    /// The same for registers that are written.
+    pub def_lanes: u16,
     /// Whether it names targets.
     pub has_targets: bool,
     /// Whether lists follow the fixed part; without, the instruction is `fixed_words` long.
@@ -446,7 +448,8 @@ macro_rules! define_isa {
                 operands: OPERANDS,
                 fixed_words: $shape::FIXED_LANES.div_ceil(LANES_PER_WORD) as u8,
                 fixed_lanes: $shape::FIXED_LANES as u8,
-                register_lanes: checks::register_lanes(OPERANDS),
+                use_lanes: checks::use_lanes(OPERANDS),
+                def_lanes: checks::def_lanes(OPERANDS),
                 has_targets: checks::has_targets(OPERANDS),
                 has_lists: checks::has_lists(OPERANDS),
                 checks: Checks::of(

@@ -10,8 +10,8 @@ use crate::types::Reg;
 const MAX_BITS: usize = 1 << 23;
 /// Edges that blocks have at most, on average, for that: most have one or two, large branch tables very many.
 const MAX_EDGES: usize = 4;
-/// How often an edge between blocks may be followed on average: loops nested that deep settle in so many rounds. Hostile
-/// code takes as many rounds as it has blocks.
+/// How often all blocks may be visited: loops nested that deep settle in so many rounds. Hostile code takes as many rounds as it
+/// has blocks.
 const MAX_ROUNDS: usize = 16;
 
 /// A set of registers.
@@ -19,170 +19,172 @@ const MAX_ROUNDS: usize = 16;
 pub struct RegSet(Vec<u64>);
 
 impl RegSet {
-    fn new(registers: usize) -> RegSet {
-        RegSet(vec![0; registers.div_ceil(64)])
-    }
-
-    fn insert(&mut self, reg: Reg) {
-        self.0[reg.index() / 64] |= 1 << (reg.index() % 64);
-    }
-
     /// Whether the register is in the set.
     pub fn contains(&self, reg: Reg) -> bool {
         self.0.get(reg.index() / 64).is_some_and(|word| word >> (reg.index() % 64) & 1 != 0)
-    }
-
-    /// Adds what is in `added` and not in `except`; whether that changed anything.
-    fn add_without(&mut self, added: &RegSet, except: &RegSet) -> bool {
-        let mut changed = false;
-        for ((word, added), except) in self.0.iter_mut().zip(&added.0).zip(&except.0) {
-            let added = added & !except;
-            changed |= added & !*word != 0;
-            *word |= added;
-        }
-        changed
     }
 }
 
 /// The registers of a verified function that may be read before they are written; `None` when finding out takes more
 /// time than is worth it (take it as all of them). Takes linear time, in any case.
 ///
-/// The classical iteration to a fixed point over basic blocks, backwards, with a list of blocks to visit (Kildall,
-/// POPL 1973).
+/// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
+/// before those that they go to, and need one visit.
 ///
 /// # Panics
 ///
 /// May panic on a function that no verifier has accepted.
 pub fn live_at_entry(function: &Function) -> Option<RegSet> {
     let code = function.code.as_slice();
-    let registers = function.registers.len();
+    let stride = function.registers.len().div_ceil(64);
     let blocks = Blocks::of(code);
-    let count = blocks.starts.len();
-    if count.checked_mul(registers.max(64))? > MAX_BITS {
+    if blocks.count.checked_mul(function.registers.len().max(64))? > MAX_BITS {
         return None;
     }
-    let summaries: Vec<Summary> = (0..count).map(|block| blocks.summarize(block, code, registers)).collect();
-    let work: usize = summaries.iter().map(Summary::work).sum();
-    if work.checked_mul(registers)? > MAX_EDGES * MAX_BITS {
+    let mut flow = Flow::of(code, &blocks, stride);
+    if (blocks.count + flow.edges.len()).checked_mul(function.registers.len())? > MAX_EDGES * MAX_BITS {
         return None;
     }
-    let mut predecessors = vec![Vec::new(); count];
-    for (block, summary) in summaries.iter().enumerate() {
-        summary.successors.iter().for_each(|&next| predecessors[next].push(block));
-    }
-
-    let mut live: Vec<RegSet> = summaries.iter().map(|summary| summary.reads.clone()).collect();
-    let (mut waiting, mut is_waiting) = ((0..count).collect::<Vec<usize>>(), vec![true; count]);
-    let mut left = work.checked_mul(MAX_ROUNDS)?;
-    while let Some(block) = waiting.pop() {
-        left = left.checked_sub(summaries[block].work())?;
-        is_waiting[block] = false;
-        let mut changed = false;
-        for &next in &summaries[block].successors {
-            // What the next block needs, this one does too, unless it writes it.
-            let needed = live[next].clone();
-            changed |= live[block].add_without(&needed, &summaries[block].writes);
-        }
-        if changed {
-            for &before in &predecessors[block] {
-                if !std::mem::replace(&mut is_waiting[before], true) {
-                    waiting.push(before);
-                }
-            }
-        }
-    }
-    live.into_iter().next()
+    let settles = (0..MAX_ROUNDS).any(|_| !flow.round());
+    flow.live.truncate(stride);
+    settles.then_some(RegSet(flow.live))
 }
 
-/// What a basic block does with registers, and where it goes.
-struct Summary {
-    /// Registers that it reads before it writes them.
-    reads: RegSet,
-    /// Registers that it writes.
-    writes: RegSet,
-    /// Each once.
-    successors: Vec<usize>,
-}
-
-impl Summary {
-    /// What a visit costs, in operations on sets.
-    fn work(&self) -> usize {
-        1 + self.successors.len()
-    }
-}
-
-/// Basic blocks: where they start, and every instruction's pc.
+/// Basic blocks: their numbers, by the pc that they start at.
 struct Blocks {
-    pcs: Vec<usize>,
-    /// Index into `pcs` of each block's first instruction.
-    starts: Vec<usize>,
+    /// [`NO_BLOCK`] where none starts.
+    at: Vec<u32>,
+    count: usize,
 }
+
+const NO_BLOCK: u32 = u32::MAX;
 
 impl Blocks {
     fn of(code: &[u64]) -> Blocks {
-        let (mut pcs, mut leaders) = (Vec::new(), vec![0]);
-        let mut pc = 0;
-        while pc < code.len() {
-            pcs.push(pc);
-            let words = &code[pc..];
-            let op = op_at(words);
-            let next = pc + op.info().length(words).expect("verified");
-            let mut branches = false;
-            for_each_target(op, words, |displacement| {
-                leaders.push((pc as i64 + i64::from(displacement)) as usize);
-                branches = true;
-            });
-            if next < code.len() && (branches || op.info().effects.has(Effect::Ends)) {
-                leaders.push(next);
+        const STARTS: u32 = 0;
+        let mut at = vec![NO_BLOCK; code.len() + 1];
+        at[0] = STARTS;
+        each_instruction(code, |pc, op, words, next| {
+            if op.info().has_targets {
+                for_each_target(op, words, |displacement| at[target(pc, displacement)] = STARTS);
             }
-            pc = next;
-        }
-        leaders.sort_unstable();
-        leaders.dedup();
-        let starts = leaders.iter().map(|pc| pcs.binary_search(pc).expect("verified")).collect();
-        Blocks { pcs, starts }
-    }
-
-    fn instructions(&self, block: usize) -> &[usize] {
-        let end = self.starts.get(block + 1).copied().unwrap_or(self.pcs.len());
-        &self.pcs[self.starts[block]..end]
-    }
-
-    fn summarize(&self, block: usize, code: &[u64], registers: usize) -> Summary {
-        let (mut reads, mut writes) = (RegSet::new(registers), RegSet::new(registers));
-        let mut successors = Vec::new();
-        let instructions = self.instructions(block);
-        for &pc in instructions {
-            let (op, words) = (op_at(&code[pc..]), &code[pc..]);
-            for_each_register(op, words, Kind::Use, |reg| {
-                if !writes.contains(reg) {
-                    reads.insert(reg);
-                }
-            });
-            for_each_register(op, words, Kind::Def, |reg| writes.insert(reg));
-        }
-        // Only the last instruction of a block goes anywhere but on.
-        if let Some(&pc) = instructions.last() {
-            let (op, words) = (op_at(&code[pc..]), &code[pc..]);
-            for_each_target(op, words, |displacement| {
-                successors.push(self.block_at((pc as i64 + i64::from(displacement)) as usize));
-            });
-            if !op.info().effects.has(Effect::Ends) {
-                successors.push(block + 1);
+            if op.info().has_targets || op.info().effects.has(Effect::Ends) {
+                at[next] = STARTS;
             }
+        });
+        at.truncate(code.len());
+        let mut count = 0;
+        for number in at.iter_mut().filter(|number| **number == STARTS) {
+            *number = count;
+            count += 1;
         }
-        successors.sort_unstable();
-        successors.dedup();
-        Summary { reads, writes, successors }
-    }
-
-    fn block_at(&self, pc: usize) -> usize {
-        self.starts.binary_search_by_key(&pc, |&i| self.pcs[i]).expect("a block starts at every target")
+        Blocks { at, count: count as usize }
     }
 }
 
-fn op_at(words: &[u64]) -> Op {
-    Op::from_code(words.lane(0)).expect("verified")
+/// What blocks do with registers, in sets of `stride` words each, and where they go.
+struct Flow {
+    stride: usize,
+    /// Registers that each block needs: at first, those that it reads before it writes them.
+    live: Vec<u64>,
+    /// Registers that it writes.
+    writes: Vec<u64>,
+    /// From where to where, in the order of where from.
+    edges: Vec<(u32, u32)>,
+}
+
+impl Flow {
+    fn of(code: &[u64], blocks: &Blocks, stride: usize) -> Flow {
+        let sets = || vec![0; blocks.count * stride];
+        let mut flow =
+            Flow { stride, live: sets(), writes: sets(), edges: Vec::with_capacity(2 * blocks.count) };
+        let mut block = 0;
+        each_instruction(code, |pc, op, words, next| {
+            if blocks.at[pc] != NO_BLOCK {
+                block = blocks.at[pc] as usize;
+            }
+            let info = op.info();
+            let lists = if info.has_lists { info.lists(words) } else { None };
+            each_lane(info.use_lanes, words, |reg| flow.read(block, reg));
+            if let Some((uses, _)) = lists {
+                uses.regs(words).for_each(|reg| flow.read(block, reg));
+            }
+            each_lane(info.def_lanes, words, |reg| flow.write(block, reg));
+            if let Some((_, defs)) = lists {
+                defs.regs(words).for_each(|reg| flow.write(block, reg));
+            }
+            // Only the last instruction of a block goes anywhere but on.
+            let from = block as u32;
+            if info.has_targets {
+                for_each_target(op, words, |displacement| {
+                    let edge = (from, blocks.at[target(pc, displacement)]);
+                    if flow.edges.last() != Some(&edge) {
+                        flow.edges.push(edge);
+                    }
+                });
+            }
+            if let Some(&to) = blocks.at.get(next)
+                && to != NO_BLOCK
+                && !info.effects.has(Effect::Ends)
+            {
+                flow.edges.push((from, to));
+            }
+        });
+        flow
+    }
+
+    fn bit(&self, block: usize, reg: Reg) -> (usize, u64) {
+        (block * self.stride + reg.index() / 64, 1 << (reg.index() % 64))
+    }
+
+    fn read(&mut self, block: usize, reg: Reg) {
+        let (word, bit) = self.bit(block, reg);
+        self.live[word] |= bit & !self.writes[word];
+    }
+
+    fn write(&mut self, block: usize, reg: Reg) {
+        let (word, bit) = self.bit(block, reg);
+        self.writes[word] |= bit;
+    }
+
+    /// Lets each block need what the next ones do, unless it writes that; whether that changed anything.
+    fn round(&mut self) -> bool {
+        let mut changed = false;
+        for &(from, to) in self.edges.iter().rev() {
+            for word in 0..self.stride {
+                let (from, to) = (from as usize * self.stride + word, to as usize * self.stride + word);
+                let added = self.live[to] & !self.writes[from] & !self.live[from];
+                changed |= added != 0;
+                self.live[from] |= added;
+            }
+        }
+        changed
+    }
+}
+
+/// Where a branch at `pc` goes.
+fn target(pc: usize, displacement: i32) -> usize {
+    (pc as i64 + i64::from(displacement)) as usize
+}
+
+/// Calls `visit` with each instruction: its pc, opcode, words, and the pc of the next one.
+fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64], usize)) {
+    let mut pc = 0;
+    while pc < code.len() {
+        let words = &code[pc..];
+        let op = Op::from_code(words.lane(0)).expect("verified");
+        let next = pc + op.info().length(words).expect("verified");
+        visit(pc, op, words, next);
+        pc = next;
+    }
+}
+
+/// Calls `visit` with the registers at these lanes.
+fn each_lane(mut lanes: u16, words: &[u64], mut visit: impl FnMut(Reg)) {
+    while lanes != 0 {
+        visit(Reg(words.lane(lanes.trailing_zeros() as usize)));
+        lanes &= lanes - 1;
+    }
 }
 
 /// Calls `visit` with every branch displacement of the instruction, in words from its start.
@@ -195,19 +197,5 @@ pub fn for_each_target(op: Op, words: &[u64], mut visit: impl FnMut(i32)) {
             let list = crate::isa::List { first, len: words.half(operand.lane.into()) };
             (0..list.len).for_each(|i| visit(list.target(words, i)));
         }
-    }
-}
-
-/// Calls `visit` with every register that the instruction reads ([`Kind::Use`]) or writes ([`Kind::Def`]), those in
-/// lists included.
-fn for_each_register(op: Op, words: &[u64], what: Kind, mut visit: impl FnMut(Reg)) {
-    for operand in op.info().operands {
-        if operand.kind == what {
-            visit(Reg(words.lane(operand.lane.into())));
-        }
-    }
-    if let Some((uses, defs)) = op.info().lists(words) {
-        let list = if what == Kind::Use { uses } else { defs };
-        list.regs(words).for_each(visit);
     }
 }

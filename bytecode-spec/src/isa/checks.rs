@@ -71,11 +71,22 @@ pub(super) const fn has_targets(operands: &[OperandInfo]) -> bool {
     found
 }
 
-pub(super) const fn register_lanes(operands: &[OperandInfo]) -> u16 {
+pub(super) const fn use_lanes(operands: &[OperandInfo]) -> u16 {
     const { assert!(MAX_FIXED_WORDS * LANES_PER_WORD <= u16::BITS as usize) };
     let (mut lanes, mut i) = (0, 0);
     while i < operands.len() {
-        if matches!(operands[i].kind, Kind::Def | Kind::Use) {
+        if matches!(operands[i].kind, Kind::Use) {
+            lanes |= 1 << operands[i].lane;
+        }
+        i += 1;
+    }
+    lanes
+}
+
+pub(super) const fn def_lanes(operands: &[OperandInfo]) -> u16 {
+    let (mut lanes, mut i) = (0, 0);
+    while i < operands.len() {
+        if matches!(operands[i].kind, Kind::Def) {
             lanes |= 1 << operands[i].lane;
         }
         i += 1;

@@ -111,7 +111,7 @@ impl Pins {
 /// What the plan looks at of an opcode, in four bytes: it walks all code twice.
 #[derive(Clone, Copy)]
 struct Row {
-    /// As in [`OpInfo`](bytecode_spec::isa::OpInfo).
+    /// Lanes of the fixed part that name registers.
     register_lanes: u16,
     /// Words of the instruction; 0 if it has lists.
     words: u8,
@@ -125,7 +125,7 @@ static ROWS: [Row; Op::ALL.len()] = {
         let info = Op::ALL[i].info();
         let words = if info.has_lists { 0 } else { info.fixed_words };
         rows[Op::ALL[i] as usize] =
-            Row { register_lanes: info.register_lanes, words, has_targets: info.has_targets };
+            Row { register_lanes: info.use_lanes | info.def_lanes, words, has_targets: info.has_targets };
         i += 1;
     }
     rows

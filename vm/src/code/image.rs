@@ -115,7 +115,7 @@ impl Version {
             image,
         };
         if module.engine.config().profile {
-            version.prepare_feedback();
+            version.prepare_feedback(&function.code);
         }
         for (word, &cost) in version.image.iter_mut().zip(&version.costs) {
             if cost > 0 {
@@ -180,24 +180,30 @@ impl Version {
     }
 
     /// Gives every indirect call and branch table its place in the side tables.
-    fn prepare_feedback(&mut self) {
+    fn prepare_feedback(&mut self, code: &[u64]) {
         let (mut targets, mut tables) = (0, 0);
         let mut pc = 0;
         while let Some(word) = self.image.get_mut(pc) {
             let op = Op::from_code(*word.get_mut() as u16).expect("verified");
-            let words: Vec<u64> = self.image[pc..].iter_mut().take(8).map(|word| *word.get_mut()).collect();
-            let kinds = |kind| op.info().operands.iter().find(move |o| o.kind == kind);
-            if let Some(feedback) = kinds(Kind::Feedback) {
-                let place = self.image[pc + usize::from(feedback.lane) / LANES_PER_WORD].get_mut();
-                if op.info().effects.has(Effect::Calls) {
-                    *place = targets;
-                    targets += 1;
-                } else if let Some(list) = kinds(Kind::Targets) {
-                    *place = tables;
-                    tables += u64::from(words.as_slice().half(list.lane.into()));
+            // Calls and branch tables are the ones with lists.
+            if op.info().has_lists {
+                let kinds = |kind| op.info().operands.iter().find(move |o| o.kind == kind);
+                let listed = kinds(Kind::Targets).map(|list| code[pc..].half(list.lane.into()));
+                if let Some(feedback) = kinds(Kind::Feedback) {
+                    let place = self.image[pc + usize::from(feedback.lane) / LANES_PER_WORD].get_mut();
+                    match listed {
+                        Some(listed) => {
+                            *place = tables;
+                            tables += u64::from(listed);
+                        }
+                        None => {
+                            *place = targets;
+                            targets += 1;
+                        }
+                    }
                 }
             }
-            pc += self.length_at(pc);
+            pc += op.info().length(&code[pc..]).expect("verified");
         }
         self.targets = (0..targets).map(|_| TargetCounts::default()).collect();
         self.table_counts = (0..tables).map(|_| AtomicU32::new(0)).collect();
