@@ -1,8 +1,6 @@
 //! Which registers of a function live in machine registers: in functions with loops the hottest ones, by uses weighted by
 //! loop depth.
 
-use std::cmp::Reverse;
-
 use bytecode_spec::isa::Words;
 use bytecode_spec::{Function, Op, Reg, ValType};
 
@@ -29,7 +27,8 @@ pub(super) struct Pins {
     pub(super) heads: Vec<u32>,
     weights: Vec<u64>,
     depth: Vec<i32>,
-    order: Vec<Reverse<(u64, Reverse<u16>)>>,
+    /// Integer and float registers that are used most, with their weights.
+    heaviest: [Vec<(u64, Reg)>; 2],
 }
 
 /// A use in a loop counts so many times as much as one outside, at each level.
@@ -62,24 +61,27 @@ impl Pins {
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
             each_register(row, &code[pc..], |reg| weights[reg.index()] += weight);
         });
-        self.order.clear();
-        let used = self.weights.iter().enumerate().filter(|&(_, &weight)| weight > 1);
-        // The heaviest first; of equal ones the first.
-        self.order.extend(used.map(|(reg, &weight)| Reverse((weight, Reverse(reg as u16)))));
-        self.order.sort_unstable();
-        let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
-        self.homes.resize(function.registers.len(), Home::Slot);
-        for &Reverse((_, Reverse(reg))) in &self.order {
-            let home = match function.registers[usize::from(reg)] {
-                ValType::I32 | ValType::I64 => ints.next().map(|&gpr| Home::Gpr(gpr)),
-                ValType::F32 | ValType::F64 => floats.next().map(|&fpr| Home::Fpr(fpr)),
-                // Whoever walks a frame finds references in their slots.
-                ValType::FuncRef | ValType::ExternRef => None,
-            };
-            if let Some(home) = home {
-                self.homes[usize::from(reg)] = home;
-                self.pinned.push(Reg(reg));
+        let [ints, floats] = &mut self.heaviest;
+        ints.clear();
+        floats.clear();
+        for (reg, (&weight, ty)) in self.weights.iter().zip(&function.registers).enumerate() {
+            if weight > 1 {
+                match ty {
+                    ValType::I32 | ValType::I64 => keep_heaviest(ints, roles.pins.len(), weight, reg),
+                    ValType::F32 | ValType::F64 => keep_heaviest(floats, roles.float_pins.len(), weight, reg),
+                    // Whoever walks a frame finds references in their slots.
+                    ValType::FuncRef | ValType::ExternRef => {}
+                }
             }
+        }
+        self.homes.resize(function.registers.len(), Home::Slot);
+        for (&(_, reg), &gpr) in ints.iter().zip(roles.pins) {
+            self.homes[reg.index()] = Home::Gpr(gpr);
+            self.pinned.push(reg);
+        }
+        for (&(_, reg), &fpr) in floats.iter().zip(roles.float_pins) {
+            self.homes[reg.index()] = Home::Fpr(fpr);
+            self.pinned.push(reg);
         }
     }
 
@@ -106,6 +108,18 @@ impl Pins {
         self.heads.sort_unstable();
         self.heads.dedup();
     }
+}
+
+/// Takes a register into the list of the `most` heaviest, the heaviest first; of equal ones those that come first.
+fn keep_heaviest(list: &mut Vec<(u64, Reg)>, most: usize, weight: u64, reg: usize) {
+    if list.len() == most {
+        if list.last().is_none_or(|&(least, _)| least >= weight) {
+            return;
+        }
+        list.pop();
+    }
+    let place = list.iter().rposition(|&(other, _)| other >= weight).map_or(0, |before| before + 1);
+    list.insert(place, (weight, Reg(reg as u16)));
 }
 
 /// What the plan looks at of an opcode, in four bytes: it walks all code twice.

@@ -11,8 +11,8 @@ pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
 pub(crate) use object::CodeObject;
 pub(crate) use space::CodeSpace;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytecode_spec::{FuncIndex, Op, VerifiedModule};
 
@@ -28,8 +28,8 @@ pub(crate) struct LoadedModule {
     pub(crate) slots: Box<[CodeSlot]>,
     /// Engine-wide signature of each type.
     pub(crate) signatures: Box<[u32]>,
-    /// Whether a function may return in place of one of another instance, by a tail call.
-    pub(crate) switches: bool,
+    /// See [`switches`](Self::switches).
+    switches: OnceLock<bool>,
 }
 
 impl LoadedModule {
@@ -38,14 +38,26 @@ impl LoadedModule {
         let interpret = engine.native().map_or(std::ptr::null_mut(), |native| native.interpret.cast_mut());
         let slot = |_| CodeSlot { version: AtomicPtr::default(), entry: AtomicPtr::new(interpret) };
         let slots = module.functions.iter().map(slot).collect();
-        let switches = module.functions.iter().any(|function| {
-            let mut found = false;
-            each_instruction(&function.code, |_, op, _| {
-                found |= matches!(op, Op::TailCallImport | Op::TailCallIndirect);
-            });
-            found
-        });
-        Arc::new(LoadedModule { engine: engine.clone(), module, slots, signatures, switches })
+        Arc::new(LoadedModule {
+            engine: engine.clone(),
+            module,
+            slots,
+            signatures,
+            switches: OnceLock::new(),
+        })
+    }
+
+    /// Whether a function may return in place of one of another instance, by a tail call.
+    pub(crate) fn switches(&self) -> bool {
+        *self.switches.get_or_init(|| {
+            self.module.functions.iter().any(|function| {
+                let mut found = false;
+                each_instruction(&function.code, |_, op, _| {
+                    found |= matches!(op, Op::TailCallImport | Op::TailCallIndirect);
+                });
+                found
+            })
+        })
     }
 
     /// The version of a defined function, made if it is called for the first time.

@@ -77,7 +77,7 @@ pub(crate) fn request(version: &Version) -> Request<'_> {
         func: version.func,
         frame_words: version.frame_words,
         clear: version.clear.clone(),
-        switches: module.switches,
+        switches: module.switches(),
         costs: &version.costs,
     }
 }
