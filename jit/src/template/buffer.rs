@@ -20,6 +20,8 @@ struct Fixup {
 }
 
 const UNBOUND: u32 = u32::MAX;
+/// The same, and something goes there.
+const REFERENCED: u32 = u32::MAX - 1;
 
 /// How far branches to labels that are not bound yet may have to go. Machines whose short branches reach everywhere do not ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +78,7 @@ impl Buffer {
     /// Where a label stands, if it is bound.
     #[inline(always)]
     pub fn position_of(&self, label: Label) -> Option<u32> {
-        Some(self.labels[label.0 as usize]).filter(|&position| position != UNBOUND)
+        Some(self.labels[label.0 as usize]).filter(|&position| position < REFERENCED)
     }
 
     /// How far branches to labels that are not bound yet may have to go.
@@ -118,9 +120,25 @@ impl Buffer {
         self.bytes.truncate(end);
     }
 
+    /// Whether anything so far goes to a label that is not bound yet.
+    #[inline(always)]
+    pub fn is_referenced(&self, label: Label) -> bool {
+        self.labels[label.0 as usize] == REFERENCED
+    }
+
+    /// Notes that something goes to a label, to be emitted later.
+    #[inline(always)]
+    pub fn refer(&mut self, label: Label) {
+        let position = &mut self.labels[label.0 as usize];
+        if *position == UNBOUND {
+            *position = REFERENCED;
+        }
+    }
+
     /// Notes that the distance to `label` is to be written at the next byte.
     #[inline(always)]
     pub fn fixup(&mut self, label: Label, kind: u8) {
+        self.refer(label);
         let site = self.position();
         self.fixups.push(Fixup { site, label, kind });
     }
@@ -142,7 +160,7 @@ impl Buffer {
         let Buffer { bytes, labels, fixups, .. } = self;
         fixups.iter().all(|fixup| {
             let target = labels[fixup.label.0 as usize];
-            debug_assert!(target != UNBOUND, "{:?} is not bound", fixup.label);
+            debug_assert!(target < REFERENCED, "{:?} is not bound", fixup.label);
             patch(bytes, fixup.site, fixup.kind, target)
         })
     }

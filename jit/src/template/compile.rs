@@ -1,7 +1,8 @@
 //! Tier 1: one pass over the bytecode with all operands known.
 //!
 //! The frame is the interpreter's. Code enters with its frame, context and memory in their registers, its arguments in the
-//! frame, and all of the header but the version written; it leaves results in the first registers of its frame. Hot registers
+//! frame, and all of the header but the version written; it leaves results in the first registers of its frame, and the first one in
+//! `scratch[0]` too. Hot registers
 //! are pinned: their slots are written before anybody may look at the frame and read again afterwards.
 
 mod calls;
@@ -78,6 +79,8 @@ struct Driver {
     exits: Vec<(Label, Exit)>,
     tables: Vec<(Label, Vec<Label>)>,
     shared: Vec<(Label, Shared)>,
+    /// The register whose value `scratch[0]` holds too, at that position of the code.
+    held: Option<(Reg, u32)>,
     /// Where traps go.
     trapped: Option<Label>,
 }
@@ -160,6 +163,9 @@ impl<M: Masm> Compiler<M> {
             if o.pins.heads.get(heads) == Some(&(pc as u32)) {
                 heads += 1;
                 m.align();
+                o.held = None;
+            } else if m.buffer().is_referenced(Label(pc as u32)) {
+                o.held = None;
             }
             m.buffer().bind(Label(pc as u32));
             o.begin_instruction(pc);
@@ -203,6 +209,7 @@ impl Driver {
         self.exits.clear();
         self.tables.clear();
         self.shared.clear();
+        self.held = None;
         self.trapped = None;
     }
 
@@ -245,7 +252,37 @@ impl Driver {
             Home::Gpr(gpr) => m.store_slot(to, InReg(gpr)),
             Home::Fpr(fpr) => m.store_float_slot(to, fpr),
             Home::Slot if to == slot::<M>(reg) => {}
+            Home::Slot if self.is_held(m, reg) => m.store_slot(to, InReg(M::ROLES.scratch[0])),
             Home::Slot => m.store_slot(to, Mem(slot::<M>(reg))),
+        }
+    }
+
+    /// Whether `scratch[0]` holds the value of a register.
+    fn is_held<M: Masm>(&self, m: &mut M, reg: Reg) -> bool {
+        self.held == Some((reg, m.buffer().position()))
+    }
+
+    /// Loads a register into `scratch[0]`.
+    fn hold<M: Masm>(&self, m: &mut M, reg: Reg) {
+        let scratch = M::ROLES.scratch[0];
+        match self.pins.home(reg) {
+            Home::Gpr(gpr) => m.mov(scratch, InReg(gpr)),
+            Home::Fpr(fpr) => m.bits_from_float(scratch, fpr),
+            Home::Slot if self.is_held(m, reg) => {}
+            Home::Slot => m.mov(scratch, Mem(slot::<M>(reg))),
+        }
+    }
+
+    /// Sets a register to what is in `scratch[0]`.
+    fn settle<M: Masm>(&mut self, m: &mut M, reg: Reg) {
+        let scratch = M::ROLES.scratch[0];
+        match self.pins.home(reg) {
+            Home::Gpr(gpr) => m.mov(gpr, InReg(scratch)),
+            Home::Fpr(fpr) => m.float_from_bits(fpr, scratch),
+            Home::Slot => {
+                m.store_slot(slot::<M>(reg), InReg(scratch));
+                self.held = Some((reg, m.buffer().position()));
+            }
         }
     }
 

@@ -105,5 +105,6 @@ fn interpret<M: Boundary>(m: &mut M) {
     m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
     m.leave_to(Addr::at(slot, abi::slot::ENTRY));
     m.buffer().bind(returned);
+    m.mov(slot, Mem(Addr::at(frame, 0)));
     m.leave();
 }

@@ -17,6 +17,7 @@ use super::masm::Width::W32;
 use super::masm::{Addr, Cond, Float, Gpr, Int, Masm, Test};
 use super::operands::Operands;
 
+#[inline(always)]
 pub(super) fn copy<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, src] = Move::LANES;
     if o.is_float(dst) {
@@ -32,6 +33,7 @@ pub(super) fn copy<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     }
 }
 
+#[inline(always)]
 pub(super) fn constant<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, value] = Const::LANES;
     let value = o.imm64(m, value);
@@ -46,6 +48,7 @@ pub(super) fn constant<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     }
 }
 
+#[inline(always)]
 pub(super) fn select<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, a, b, cond] = Select::LANES;
     if o.is_float(dst) {
@@ -70,6 +73,7 @@ pub(super) fn select<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
 }
 
 /// An operand that is not in a register, for a float instruction.
+#[inline(always)]
 fn as_float(operand: Int) -> Float {
     match operand {
         Imm(bits) => Imm(bits),
@@ -79,6 +83,7 @@ fn as_float(operand: Int) -> Float {
 }
 
 /// An operand in a register: its own, or a scratch register.
+#[inline(always)]
 fn in_register<M: Masm>(m: &mut M, operand: Int, scratch: Gpr) -> Gpr {
     match operand {
         Reg(r) => r,
@@ -90,6 +95,7 @@ fn in_register<M: Masm>(m: &mut M, operand: Int, scratch: Gpr) -> Gpr {
 }
 
 /// Element `index` of eight bytes each.
+#[inline(always)]
 fn element(base: Gpr, index: u32) -> Addr {
     Addr::at(base, (index * 8) as i32)
 }

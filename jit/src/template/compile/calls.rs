@@ -1,13 +1,14 @@
 //! What calls are made of.
 
 use bytecode_spec::isa::{self, Words};
-use bytecode_spec::{FuncIndex, Op};
+use bytecode_spec::{FuncIndex, Op, Reg};
 
 use super::Driver;
 use crate::abi;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
 use crate::template::masm::{Addr, Gpr, Masm};
+use crate::template::pins::Home;
 
 impl Driver {
     /// The entry of a function of the module; its slot is in `scratch[0]`.
@@ -55,12 +56,30 @@ impl Driver {
     }
 
     /// Everything behind one.
-    pub(super) fn end_call<M: Masm>(&self, m: &mut M, results: isa::List) {
+    pub(super) fn end_call<M: Masm>(&mut self, m: &mut M, results: isa::List) {
         m.buffer().reserve(32 * results.len as usize);
         self.reload(m);
-        for i in 0..results.len {
+        if results.len > 0 {
+            self.settle(m, results.reg(self.code(), 0));
+        }
+        for i in 1..results.len {
             let reg = results.reg(self.code(), i);
             self.take(m, reg, self.callee::<M>(i as i32 * 8));
+        }
+    }
+
+    /// Puts results where callers find them.
+    pub(super) fn leave_results<M: Masm>(&self, m: &mut M, list: isa::List) {
+        let first = Addr::at(M::ROLES.frame, 0);
+        if list.len == 1 {
+            let reg = list.reg(self.code(), 0);
+            self.hold(m, reg);
+            if self.pins.home(reg) != Home::Slot || reg != Reg(0) {
+                m.store_slot(first, InReg(M::ROLES.scratch[0]));
+            }
+        } else if list.len > 1 {
+            self.replace(m, list);
+            m.mov(M::ROLES.scratch[0], Mem(first));
         }
     }
 

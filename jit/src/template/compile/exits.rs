@@ -103,6 +103,7 @@ impl Driver {
                 }
                 Exit::Call { pc, resume } => {
                     Self::helper(m, Helper::Call, pc);
+                    m.mov(first, Mem(self.callee::<M>(0)));
                     m.jump(resume);
                 }
                 Exit::TailCall { pc } => self.tail_call_by_helper(m, pc),
@@ -139,6 +140,7 @@ impl Driver {
         m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
         m.leave_to(Addr::at(table, Helper::Interpret.stub()));
         m.buffer().bind(returned);
+        m.mov(slot, Mem(Addr::at(M::ROLES.frame, 0)));
         m.leave();
     }
 }

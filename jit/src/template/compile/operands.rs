@@ -44,7 +44,8 @@ impl<M: Masm> Operands<M> for Driver {
     fn define(&mut self, m: &mut M, lane: Lane, result: Gpr) {
         let reg = self.reg(lane);
         if self.pins.home(reg) == Home::Slot {
-            m.store_slot(slot::<M>(reg), InReg(result));
+            debug_assert_eq!(result, M::ROLES.scratch[0]);
+            self.settle(m, reg);
         }
     }
 
@@ -74,6 +75,7 @@ impl<M: Masm> Operands<M> for Driver {
         Imm(self.fixed().half(lane.into()) as i32 as i64 as u64)
     }
 
+    #[inline(always)]
     fn field(&mut self, lane: Lane, lanes: u8) -> u32 {
         match lanes {
             1 => self.fixed().lane(lane.into()).into(),
@@ -81,18 +83,21 @@ impl<M: Masm> Operands<M> for Driver {
         }
     }
 
+    #[inline(always)]
     fn jump(&mut self, m: &mut M, target: Lane) {
         let displacement = self.target(target);
         self.poll_if_backward(m, displacement);
         m.jump(self.label_at(displacement));
     }
 
+    #[inline(always)]
     fn branch(&mut self, m: &mut M, test: Test, target: Lane) {
         let displacement = self.target(target);
         self.poll_if_backward(m, displacement);
         m.jump_if(test, self.label_at(displacement));
     }
 
+    #[inline(always)]
     fn branch_float(&mut self, m: &mut M, test: FloatTest, target: Lane) {
         let displacement = self.target(target);
         self.poll_if_backward(m, displacement);
@@ -107,6 +112,7 @@ impl<M: Masm> Operands<M> for Driver {
             self.poll(m);
         }
         let labels: Vec<Label> = targets.iter().map(|&displacement| self.label_at(displacement)).collect();
+        labels.iter().for_each(|&label| m.buffer().refer(label));
         let Some((&last, _)) = labels.split_last() else { return };
         let place = M::ROLES.scratch[2];
         let index = self.int_of::<M>(self.reg(index));
@@ -118,30 +124,36 @@ impl<M: Masm> Operands<M> for Driver {
         self.tables.push((table, labels));
     }
 
+    #[inline(always)]
     fn trap(&mut self, m: &mut M, cause: TrapCause) {
         let label = m.buffer().label();
         m.jump(label);
         self.exits.push((label, Exit::Trap { pc: self.pc as u32, cause }));
     }
 
+    #[inline(always)]
     fn trap_if(&mut self, m: &mut M, test: Test, cause: TrapCause) {
         self.trap_if_at(m, test, cause);
     }
 
+    #[inline(always)]
     fn trap_if_float(&mut self, m: &mut M, test: FloatTest, cause: TrapCause) {
         let label = m.buffer().label();
         m.jump_if_float(test, label);
         self.exits.push((label, Exit::Trap { pc: self.pc as u32, cause }));
     }
 
+    #[inline(always)]
     fn may_fault(&mut self, m: &mut M) {
         m.buffer().may_fault(Pc(self.pc as u32));
     }
 
+    #[inline(always)]
     fn by_helper(&mut self, m: &mut M) {
         self.helper_on_slots(m, Helper::Step, self.pc as u32);
     }
 
+    #[inline(always)]
     fn poll(&mut self, m: &mut M) {
         let store = Self::store_context(m, M::ROLES.scratch[1]);
         let word = Mem(Addr::at(store, abi::store::POLL));
@@ -211,7 +223,7 @@ impl<M: Masm> Operands<M> for Driver {
     fn ret(&mut self, m: &mut M) {
         let (operands, _) = isa::Ret::read(self.code());
         m.buffer().reserve(32 * operands.values.len as usize);
-        self.replace(m, operands.values);
+        self.leave_results(m, operands.values);
         m.leave();
     }
 }

@@ -7,11 +7,13 @@ use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Cond, FloatCond, FloatTest, Masm, Test};
 use crate::template::operands::Operands;
 
+#[inline(always)]
 pub(in crate::template) fn jump<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [target, _] = Jump::LANES;
     o.jump(m, target);
 }
 
+#[inline(always)]
 pub(in crate::template) fn branch_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BranchUnaryOp) {
     let [a, target, _] = BranchUnary::LANES;
     let cond = match op {
@@ -22,6 +24,7 @@ pub(in crate::template) fn branch_unary<M: Masm>(m: &mut M, o: &mut impl Operand
     o.branch(m, Test { cond, width: W32, a, b: Imm(0) }, target);
 }
 
+#[inline(always)]
 pub(in crate::template) fn branch<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BranchOp) {
     use BranchOp as B;
     let [a, b, target, _] = Branch::LANES;
@@ -83,6 +86,7 @@ pub(in crate::template) fn branch<M: Masm>(m: &mut M, o: &mut impl Operands<M>, 
     }
 }
 
+#[inline(always)]
 pub(in crate::template) fn branch_imm<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BranchImmOp) {
     use BranchImmOp as B;
     let [a, b, target, _] = BranchImm::LANES;

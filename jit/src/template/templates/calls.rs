@@ -14,6 +14,7 @@ use crate::template::masm::{Access, Addr, Cond, Gpr, Masm, Test};
 use crate::template::operands::{Lane, Operands};
 
 /// The record of a table. Uses `scratch[1]`.
+#[inline(always)]
 fn table<M: Masm>(m: &mut M, o: &mut impl Operands<M>, table: Lane) -> Gpr {
     let table = o.field(table, 1);
     let record = M::ROLES.scratch[1];
@@ -23,6 +24,7 @@ fn table<M: Masm>(m: &mut M, o: &mut impl Operands<M>, table: Lane) -> Gpr {
 }
 
 /// The place of a table's element; traps beyond the end. Uses the first two of `scratch`.
+#[inline(always)]
 fn table_element<M: Masm>(m: &mut M, o: &mut impl Operands<M>, of: Lane, index: Lane) -> Addr {
     let index = o.int(m, index);
     let record = table(m, o, of);
@@ -34,6 +36,7 @@ fn table_element<M: Masm>(m: &mut M, o: &mut impl Operands<M>, of: Lane, index: 
     Addr::indexed(record, index, 3)
 }
 
+#[inline(always)]
 pub(in crate::template) fn table_get<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, index, table] = TableGet::LANES;
     let at = table_element(m, o, table, index);
@@ -42,6 +45,7 @@ pub(in crate::template) fn table_get<M: Masm>(m: &mut M, o: &mut impl Operands<M
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 pub(in crate::template) fn table_set<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [index, value, table] = TableSet::LANES;
     let at = table_element(m, o, table, index);
@@ -50,6 +54,7 @@ pub(in crate::template) fn table_set<M: Masm>(m: &mut M, o: &mut impl Operands<M
     m.store_slot(at, Reg(value));
 }
 
+#[inline(always)]
 pub(in crate::template) fn table_size<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, of] = TableSize::LANES;
     let record = table(m, o, of);
@@ -59,6 +64,7 @@ pub(in crate::template) fn table_size<M: Masm>(m: &mut M, o: &mut impl Operands<
 }
 
 /// Puts the record of a function of the module into a register.
+#[inline(always)]
 fn record<M: Masm>(m: &mut M, o: &mut impl Operands<M>, func: Lane, result: Gpr) {
     let func = o.field(func, 2);
     m.mov(result, Mem(Addr::at(M::ROLES.context, abi::instance::RECORDS)));
@@ -66,6 +72,7 @@ fn record<M: Masm>(m: &mut M, o: &mut impl Operands<M>, func: Lane, result: Gpr)
 }
 
 /// Puts the record of a table's function into the last of `scratch`; traps if there is none of the type.
+#[inline(always)]
 fn indirect_record<M: Masm>(m: &mut M, o: &mut impl Operands<M>, of: Lane, index: Lane, ty: Lane) {
     let at = table_element(m, o, of, index);
     let [_, expected, record] = M::ROLES.scratch;
@@ -106,6 +113,7 @@ pub(in crate::template) fn tail_call_indirect<M: Masm>(m: &mut M, o: &mut impl O
     o.tail_call_record(m);
 }
 
+#[inline(always)]
 pub(in crate::template) fn ref_null<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst] = RefNull::LANES;
     let result = o.result(dst);
@@ -113,6 +121,7 @@ pub(in crate::template) fn ref_null<M: Masm>(m: &mut M, o: &mut impl Operands<M>
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 pub(in crate::template) fn ref_is_null<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, a] = RefIsNull::LANES;
     let a = o.int(m, a);
@@ -121,6 +130,7 @@ pub(in crate::template) fn ref_is_null<M: Masm>(m: &mut M, o: &mut impl Operands
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 pub(in crate::template) fn ref_func<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, func] = RefFunc::LANES;
     let result = o.result(dst);

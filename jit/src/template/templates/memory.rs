@@ -52,6 +52,7 @@ macro_rules! stores {
 }
 
 /// The place in memory at a register's value, an `i32`, plus an offset. Uses `scratch[1]`.
+#[inline(always)]
 fn place<M: Masm>(m: &mut M, base: Gpr, offset: u32) -> Addr {
     if let Ok(disp) = i32::try_from(offset) {
         return Addr { disp, ..Addr::indexed(M::ROLES.memory, base, 0) };
@@ -61,6 +62,7 @@ fn place<M: Masm>(m: &mut M, base: Gpr, offset: u32) -> Addr {
     Addr::indexed(M::ROLES.memory, sum, 0)
 }
 
+#[inline(always)]
 fn plain_place<M: Masm>(m: &mut M, o: &mut impl Operands<M>, addr: Lane, offset: Lane) -> Addr {
     let base = o.int(m, addr);
     let base = in_register(m, base, M::ROLES.scratch[1]);
@@ -68,6 +70,7 @@ fn plain_place<M: Masm>(m: &mut M, o: &mut impl Operands<M>, addr: Lane, offset:
     place(m, base, offset)
 }
 
+#[inline(always)]
 fn indexed_place<M: Masm>(
     m: &mut M,
     o: &mut impl Operands<M>,
@@ -81,6 +84,7 @@ fn indexed_place<M: Masm>(
     place(m, sum, offset)
 }
 
+#[inline(always)]
 fn load_from<M: Masm>(m: &mut M, o: &mut impl Operands<M>, stored: Stored, dst: Lane, at: Addr) {
     match stored {
         Ok(access) => {
@@ -98,6 +102,7 @@ fn load_from<M: Masm>(m: &mut M, o: &mut impl Operands<M>, stored: Stored, dst: 
     }
 }
 
+#[inline(always)]
 fn store_to<M: Masm>(m: &mut M, o: &mut impl Operands<M>, stored: Stored, value: Lane, at: Addr) {
     match stored {
         Ok(access) => {
@@ -121,6 +126,7 @@ fn store_to<M: Masm>(m: &mut M, o: &mut impl Operands<M>, stored: Stored, value:
     }
 }
 
+#[inline(always)]
 pub(in crate::template) fn load<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: LoadOp) {
     let [dst, addr, _, offset] = Load::LANES;
     let stored = loads!(LoadOp op; LoadI32 Load8SI32 Load8UI32 Load16SI32 Load16UI32 LoadI64 Load8SI64 Load8UI64
@@ -129,6 +135,7 @@ pub(in crate::template) fn load<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op
     load_from(m, o, stored, dst, at);
 }
 
+#[inline(always)]
 pub(in crate::template) fn load_indexed<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: LoadIndexedOp) {
     let [dst, base, index, offset, shift, _] = LoadIndexed::LANES;
     let stored = loads!(LoadIndexedOp op; LoadI32Indexed Load8SI32Indexed Load8UI32Indexed Load16SI32Indexed
@@ -138,6 +145,7 @@ pub(in crate::template) fn load_indexed<M: Masm>(m: &mut M, o: &mut impl Operand
     load_from(m, o, stored, dst, at);
 }
 
+#[inline(always)]
 pub(in crate::template) fn store<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: StoreOp) {
     let [addr, value, _, offset] = Store::LANES;
     let stored = stores!(StoreOp op; StoreI32 Store8I32 Store16I32 StoreI64 Store8I64 Store16I64 Store32I64 StoreF32
@@ -146,6 +154,7 @@ pub(in crate::template) fn store<M: Masm>(m: &mut M, o: &mut impl Operands<M>, o
     store_to(m, o, stored, value, at);
 }
 
+#[inline(always)]
 pub(in crate::template) fn store_indexed<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: StoreIndexedOp) {
     let [base, index, value, offset, shift, _] = StoreIndexed::LANES;
     let stored = stores!(StoreIndexedOp op; StoreI32Indexed Store8I32Indexed Store16I32Indexed StoreI64Indexed
@@ -154,6 +163,7 @@ pub(in crate::template) fn store_indexed<M: Masm>(m: &mut M, o: &mut impl Operan
     store_to(m, o, stored, value, at);
 }
 
+#[inline(always)]
 pub(in crate::template) fn memory_size<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, _] = MemorySize::LANES;
     let result = o.result(dst);
@@ -164,6 +174,7 @@ pub(in crate::template) fn memory_size<M: Masm>(m: &mut M, o: &mut impl Operands
 }
 
 /// The place of a global's value. Uses `scratch[1]`.
+#[inline(always)]
 fn global<M: Masm>(m: &mut M, index: u32) -> Addr {
     let cell = M::ROLES.scratch[1];
     m.mov(cell, Mem(Addr::at(M::ROLES.context, abi::instance::GLOBALS)));
@@ -171,6 +182,7 @@ fn global<M: Masm>(m: &mut M, index: u32) -> Addr {
     Addr::at(cell, 0)
 }
 
+#[inline(always)]
 pub(in crate::template) fn global_get<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, index] = GlobalGet::LANES;
     let index = o.field(index, 2);
@@ -186,6 +198,7 @@ pub(in crate::template) fn global_get<M: Masm>(m: &mut M, o: &mut impl Operands<
     }
 }
 
+#[inline(always)]
 pub(in crate::template) fn global_set<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [value, index] = GlobalSet::LANES;
     let index = o.field(index, 2);

@@ -19,6 +19,7 @@ enum IntBinary {
     Divide(DivideOp, Width),
 }
 
+#[inline(always)]
 pub(in crate::template) fn unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: UnaryOp) {
     use UnaryOp as U;
     let int = |m: &mut M, o: &mut _, op, width| int_unary(m, o, op, width);
@@ -108,6 +109,7 @@ fn truncate<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from: Width
 }
 
 /// The least float that converts, or the greatest that is too small for it (false), and the least that is too large.
+#[inline(always)]
 fn range(to: ToInt, from: Width) -> ((u64, bool), u64) {
     let float = |value: f64| match from {
         W32 => u64::from((value as f32).to_bits()),
@@ -124,6 +126,7 @@ fn range(to: ToInt, from: Width) -> ((u64, bool), u64) {
     }
 }
 
+#[inline(always)]
 fn saturate<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from: Width) {
     int_from_float(m, o, to, from, true);
 }
@@ -136,6 +139,7 @@ fn int_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from:
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 fn int_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: IntUnary, width: Width) {
     let [dst, a] = Unary::LANES;
     let a = o.int(m, a);
@@ -144,6 +148,7 @@ fn int_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: IntUnary, width: 
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 fn eqz<M: Masm>(m: &mut M, o: &mut impl Operands<M>, width: Width) {
     let [dst, a] = Unary::LANES;
     let a = o.int(m, a);
@@ -152,6 +157,7 @@ fn eqz<M: Masm>(m: &mut M, o: &mut impl Operands<M>, width: Width) {
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 fn float_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: FloatUnary, width: Width) {
     let [dst, a] = Unary::LANES;
     let a = o.float(m, a);
@@ -160,6 +166,7 @@ fn float_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: FloatUnary, wid
     o.float_define(m, dst, result);
 }
 
+#[inline(always)]
 fn float_from_int<M: Masm>(m: &mut M, o: &mut impl Operands<M>, from: FromInt, width: Width) {
     let [dst, a] = Unary::LANES;
     let a = o.int(m, a);
@@ -168,6 +175,7 @@ fn float_from_int<M: Masm>(m: &mut M, o: &mut impl Operands<M>, from: FromInt, w
     o.float_define(m, dst, result);
 }
 
+#[inline(always)]
 fn float_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>, from: Width) {
     let [dst, a] = Unary::LANES;
     let a = o.float(m, a);
@@ -176,6 +184,7 @@ fn float_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>, from: Width) {
     o.float_define(m, dst, result);
 }
 
+#[inline(always)]
 fn bits_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, a] = Unary::LANES;
     let a = o.float(m, a);
@@ -188,6 +197,7 @@ fn bits_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     o.define(m, dst, result);
 }
 
+#[inline(always)]
 fn float_from_bits<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, a] = Unary::LANES;
     let a = o.int(m, a);
@@ -245,6 +255,7 @@ enum FloatBinary {
     Set(FloatCond, Width),
 }
 
+#[inline(always)]
 pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryOp) {
     use FloatBinary as F;
     let [dst, a, b] = Binary::LANES;
@@ -301,6 +312,7 @@ pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, 
     }
 }
 
+#[inline(always)]
 pub(in crate::template) fn binary_imm<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryImmOp) {
     let [dst, a, b] = BinaryImm::LANES;
     let row = int_rows!(BinaryImmOp, op, {
@@ -332,6 +344,7 @@ pub(in crate::template) fn binary_imm<M: Masm>(m: &mut M, o: &mut impl Operands<
     }
 }
 
+#[inline(always)]
 fn int_binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, row: IntBinary, dst: Lane, a: Lane, b: Int) {
     match row {
         IntBinary::Op(op, width) => {

@@ -22,6 +22,7 @@ impl X86_64 {
     }
 
     /// The operand in a register.
+    #[inline(always)]
     pub(super) fn in_register(&mut self, operand: Int) -> Int {
         match operand {
             Reg(_) => operand,
@@ -32,6 +33,7 @@ impl X86_64 {
         }
     }
 
+    #[inline(always)]
     pub(super) fn shift(&mut self, op: IntOp, width: Width, dst: Gpr, a: Int, b: Int) {
         macro_rules! both {
             ($name:tt) => {
@@ -112,6 +114,7 @@ impl X86_64 {
     }
 
     /// Sets the flags for a test.
+    #[inline(always)]
     pub(super) fn compare(&mut self, Test { cond, width, a, b }: Test) {
         let b = self.small(width, b);
         let a = match (a, b) {
@@ -133,6 +136,7 @@ impl X86_64 {
     }
 
     /// Sets the flags for `a & b`.
+    #[inline(always)]
     fn test_bits(&mut self, width: Width, a: Int, b: Int) {
         match (a, b) {
             (Reg(r), Reg(s)) => self.form(TEST.of(width), s.0, r.into()),
@@ -143,6 +147,7 @@ impl X86_64 {
         }
     }
 
+    #[inline(always)]
     fn test_immediate(&mut self, width: Width, place: Place, bits: u64) {
         // The result's sign is never looked at.
         if let Ok(bits) = u8::try_from(bits) {
