@@ -1,10 +1,11 @@
 //! Which registers an instruction may still read: backward data flow over a function's registers, computed when asked.
 //!
-//! Today it answers one question: which registers are read before they are written, so that a frame must clear them.
+//! It answers two questions: which registers are read before they are written, so that a frame must clear them; and which ones are
+//! read behind a call, so that their values must survive it.
 
-use crate::isa::{Effect, Kind, Op, Words};
+use crate::isa::{Effect, Kind, Op, OpInfo, Words};
 use crate::module::Function;
-use crate::types::Reg;
+use crate::types::{Pc, Reg};
 
 /// Bits in the sets of all blocks (blocks times registers) beyond which the analysis is not worth its time.
 const MAX_BITS: usize = 1 << 23;
@@ -28,13 +29,58 @@ impl RegSet {
 /// The registers of a verified function that may be read before they are written; `None` when finding out takes more
 /// time than is worth it (take it as all of them). Takes linear time, in any case.
 ///
-/// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
-/// before those that they go to, and need one visit.
-///
 /// # Panics
 ///
 /// May panic on a function that no verifier has accepted.
 pub fn live_at_entry(function: &Function) -> Option<RegSet> {
+    let (_, mut flow) = solve(function)?;
+    flow.live.truncate(flow.stride);
+    Some(RegSet(flow.live))
+}
+
+/// Calls `visit` with the pc of every call in a verified function but tail calls, and the registers that may be read behind it
+/// and are not its results. Calls come in no order. False, without calls, when that takes more time than is worth it (take
+/// it as all registers). Takes linear time, in any case.
+///
+/// # Panics
+///
+/// May panic on a function that no verifier has accepted.
+pub fn live_over_calls(function: &Function, mut visit: impl FnMut(Pc, &RegSet)) -> bool {
+    let Some((blocks, flow)) = solve(function) else { return false };
+    let code = function.code.as_slice();
+    let mut live = RegSet(vec![0; flow.stride]);
+    let mut edges = flow.edges.as_slice();
+    let mut block = Vec::new();
+    each_instruction(code, |pc, _, _, next| {
+        block.push(pc);
+        if blocks.at.get(next).is_some_and(|&at| at == NO_BLOCK) {
+            return;
+        }
+        live.0.fill(0);
+        let from = blocks.at[block[0]];
+        while let Some((&(edge_from, to), rest)) = edges.split_first()
+            && edge_from == from
+        {
+            edges = rest;
+            let needed = &flow.live[to as usize * flow.stride..][..flow.stride];
+            live.0.iter_mut().zip(needed).for_each(|(word, needed)| *word |= needed);
+        }
+        for pc in block.drain(..).rev() {
+            let words = &code[pc..];
+            let info = op_at(words).info();
+            each_def(info, words, |reg| live.0[reg.index() / 64] &= !(1 << (reg.index() % 64)));
+            if info.effects.has(Effect::Calls) && !info.effects.has(Effect::Ends) {
+                visit(Pc(pc as u32), &live);
+            }
+            each_use(info, words, |reg| live.0[reg.index() / 64] |= 1 << (reg.index() % 64));
+        }
+    });
+    true
+}
+
+/// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
+/// before those that they go to, and need one visit. `None` when it takes too long.
+fn solve(function: &Function) -> Option<(Blocks, Flow)> {
     let code = function.code.as_slice();
     let stride = function.registers.len().div_ceil(64);
     let blocks = Blocks::of(code);
@@ -46,8 +92,7 @@ pub fn live_at_entry(function: &Function) -> Option<RegSet> {
         return None;
     }
     let settles = (0..MAX_ROUNDS).any(|_| !flow.round());
-    flow.live.truncate(stride);
-    settles.then_some(RegSet(flow.live))
+    settles.then_some((blocks, flow))
 }
 
 /// Basic blocks: their numbers, by the pc that they start at.
@@ -104,15 +149,8 @@ impl Flow {
                 block = blocks.at[pc] as usize;
             }
             let info = op.info();
-            let lists = if info.has_lists { info.lists(words) } else { None };
-            each_lane(info.use_lanes, words, |reg| flow.read(block, reg));
-            if let Some((uses, _)) = lists {
-                uses.regs(words).for_each(|reg| flow.read(block, reg));
-            }
-            each_lane(info.def_lanes, words, |reg| flow.write(block, reg));
-            if let Some((_, defs)) = lists {
-                defs.regs(words).for_each(|reg| flow.write(block, reg));
-            }
+            each_use(info, words, |reg| flow.read(block, reg));
+            each_def(info, words, |reg| flow.write(block, reg));
             // Only the last instruction of a block goes anywhere but on.
             let from = block as u32;
             if info.has_targets {
@@ -172,10 +210,34 @@ fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64], usize
     let mut pc = 0;
     while pc < code.len() {
         let words = &code[pc..];
-        let op = Op::from_code(words.lane(0)).expect("verified");
+        let op = op_at(words);
         let next = pc + op.info().length(words).expect("verified");
         visit(pc, op, words, next);
         pc = next;
+    }
+}
+
+fn op_at(words: &[u64]) -> Op {
+    Op::from_code(words.lane(0)).expect("verified")
+}
+
+/// Calls `visit` with the registers that an instruction reads.
+fn each_use(info: &OpInfo, words: &[u64], mut visit: impl FnMut(Reg)) {
+    each_lane(info.use_lanes, words, &mut visit);
+    if info.has_lists
+        && let Some((uses, _)) = info.lists(words)
+    {
+        uses.regs(words).for_each(visit);
+    }
+}
+
+/// Calls `visit` with the registers that an instruction writes.
+fn each_def(info: &OpInfo, words: &[u64], mut visit: impl FnMut(Reg)) {
+    each_lane(info.def_lanes, words, &mut visit);
+    if info.has_lists
+        && let Some((_, defs)) = info.lists(words)
+    {
+        defs.regs(words).for_each(visit);
     }
 }
 

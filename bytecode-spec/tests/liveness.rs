@@ -1,7 +1,7 @@
 //! Which registers a function may read before it writes them.
 
-use bytecode_spec::liveness::live_at_entry;
-use bytecode_spec::{Arg, FuncType, FunctionBuilder, Label, Op, Reg, TypeIndex, ValType};
+use bytecode_spec::liveness::{live_at_entry, live_over_calls};
+use bytecode_spec::{Arg, FuncIndex, FuncType, FunctionBuilder, Label, Op, Reg, TypeIndex, ValType};
 
 /// The live registers of a function () -> (i64) with four `i64` registers and four labels, built by `body`.
 fn live(body: impl FnOnce(&mut FunctionBuilder, [Reg; 4], [Label; 4])) -> Vec<u16> {
@@ -78,4 +78,28 @@ fn calls_read_arguments_and_write_results() {
         ret(f, b);
     });
     assert_eq!(through_call, [0, 2]);
+}
+
+#[test]
+fn over_calls() {
+    let mut f = FunctionBuilder::new(TypeIndex(0), &FuncType::new([], [ValType::I64]));
+    let [a, b, c, d] = [(); 4].map(|()| f.register(ValType::I64));
+    let again = f.label();
+    constant(&mut f, a);
+    constant(&mut f, b);
+    f.bind(again);
+    // `b` is read in the next round, `c` is the result, `d` is only written, and `a` is read behind the loop.
+    f.emit(Op::Call, &[Arg::Regs(&[b]), FuncIndex(0).into(), Arg::Regs(&[c])]);
+    f.emit(Op::Move, &[d.into(), c.into()]);
+    f.emit(Op::BrEqI64, &[c.into(), b.into(), again.into()]);
+    f.emit(Op::Call, &[Arg::Regs(&[a]), FuncIndex(0).into(), Arg::Regs(&[a])]);
+    ret(&mut f, a);
+    let mut found = Vec::new();
+    let is_known = live_over_calls(&f.finish().expect("well formed"), |pc, live| {
+        found.push((pc, (0..4).filter(|&i| live.contains(Reg(i))).collect::<Vec<_>>()));
+    });
+    found.sort();
+    let found: Vec<_> = found.into_iter().map(|(_, live)| live).collect();
+    assert!(is_known);
+    assert_eq!(found, [vec![0, 1], vec![]]);
 }

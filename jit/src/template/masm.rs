@@ -299,7 +299,7 @@ pub struct Roles {
     pub scratch: [Gpr; 3],
     /// Likewise, for floats.
     pub float_scratch: [Fpr; 2],
-    /// Registers that hold a function's hottest registers.
+    /// Registers that hold a function's hottest registers; with the floats, at most 64.
     pub pins: &'static [Gpr],
     /// Likewise, for floats.
     pub float_pins: &'static [Fpr],

@@ -2,7 +2,7 @@
 //! loop depth.
 
 use bytecode_spec::isa::Words;
-use bytecode_spec::{Function, Op, Reg, ValType};
+use bytecode_spec::{Effect, Function, Op, Reg, ValType, liveness};
 
 use super::masm::{Fpr, Gpr, Roles};
 
@@ -23,6 +23,8 @@ pub(super) struct Pins {
     homes: Vec<Home>,
     /// Registers that are not in their slots.
     pub(super) pinned: Vec<Reg>,
+    /// By the pc of a call, what it must save, as bits of `pinned`; all where it is not listed.
+    saved: Vec<(u32, u64)>,
     /// First instructions of loops, ascending.
     pub(super) heads: Vec<u32>,
     weights: Vec<u64>,
@@ -47,6 +49,7 @@ impl Pins {
         self.homes.clear();
         self.pinned.clear();
         self.heads.clear();
+        self.saved.clear();
         let code = function.code.as_slice();
         self.find_loops(code);
         if self.heads.is_empty() {
@@ -55,9 +58,10 @@ impl Pins {
         self.weights.clear();
         self.weights.resize(function.registers.len(), 0);
         let (weights, depths) = (&mut self.weights, &self.depth);
-        let mut depth = 0;
+        let (mut depth, mut has_calls) = (0, false);
         each_row(code, |pc, row, _| {
             depth += depths[pc];
+            has_calls |= row.calls;
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
             each_register(row, &code[pc..], |reg| weights[reg.index()] += weight);
         });
@@ -83,6 +87,29 @@ impl Pins {
             self.homes[reg.index()] = Home::Fpr(fpr);
             self.pinned.push(reg);
         }
+        if has_calls {
+            self.find_saved(function);
+        }
+    }
+
+    /// Finds which pinned registers calls must save.
+    fn find_saved(&mut self, function: &Function) {
+        let Pins { pinned, saved, .. } = self;
+        let ends = liveness::live_over_calls(function, |pc, live| {
+            let bit = |i: usize, reg: Reg| u64::from(live.contains(reg)) << i;
+            saved.push((pc.0, pinned.iter().enumerate().map(|(i, &reg)| bit(i, reg)).sum()));
+        });
+        debug_assert!(ends || saved.is_empty());
+        saved.sort_unstable();
+    }
+
+    /// The pinned registers that the call at `pc` must save: those that are read behind it.
+    pub(super) fn saved_by_call(&self, pc: usize) -> impl Iterator<Item = Reg> {
+        let saved = match self.saved.binary_search_by_key(&(pc as u32), |&(pc, _)| pc) {
+            Ok(place) => self.saved[place].1,
+            Err(_) => u64::MAX,
+        };
+        self.pinned.iter().enumerate().filter(move |&(i, _)| saved >> i & 1 != 0).map(|(_, &reg)| reg)
     }
 
     /// Finds the heads of loops, and where loops begin and end.
@@ -96,7 +123,7 @@ impl Pins {
             }
             let words = &code[pc..];
             let op = Op::from_code(words.lane(0)).expect("verified");
-            bytecode_spec::liveness::for_each_target(op, words, |displacement| {
+            liveness::for_each_target(op, words, |displacement| {
                 if displacement <= 0 {
                     let head = (pc as i64 + i64::from(displacement)) as usize;
                     depth[head] += 1;
@@ -122,7 +149,7 @@ fn keep_heaviest(list: &mut Vec<(u64, Reg)>, most: usize, weight: u64, reg: usiz
     list.insert(place, (weight, Reg(reg as u16)));
 }
 
-/// What the plan looks at of an opcode, in four bytes: it walks all code twice.
+/// What the plan looks at of an opcode, in few bytes: it walks all code twice.
 #[derive(Clone, Copy)]
 struct Row {
     /// Lanes of the fixed part that name registers.
@@ -130,16 +157,22 @@ struct Row {
     /// Words of the instruction; 0 if it has lists.
     words: u8,
     has_targets: bool,
+    /// Whether it calls and comes back.
+    calls: bool,
 }
 
 static ROWS: [Row; Op::ALL.len()] = {
-    let mut rows = [Row { register_lanes: 0, words: 0, has_targets: false }; Op::ALL.len()];
+    let mut rows = [Row { register_lanes: 0, words: 0, has_targets: false, calls: false }; Op::ALL.len()];
     let mut i = 0;
     while i < rows.len() {
         let info = Op::ALL[i].info();
         let words = if info.has_lists { 0 } else { info.fixed_words };
-        rows[Op::ALL[i] as usize] =
-            Row { register_lanes: info.use_lanes | info.def_lanes, words, has_targets: info.has_targets };
+        rows[Op::ALL[i] as usize] = Row {
+            register_lanes: info.use_lanes | info.def_lanes,
+            words,
+            has_targets: info.has_targets,
+            calls: info.effects.has(Effect::Calls) && !info.effects.has(Effect::Ends),
+        };
         i += 1;
     }
     rows

@@ -3,7 +3,7 @@
 use bytecode_spec::isa::{self, Words};
 use bytecode_spec::{FuncIndex, Op, Reg};
 
-use super::Driver;
+use super::{Driver, slot};
 use crate::abi;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
@@ -52,13 +52,17 @@ impl Driver {
         self.pass(m, args, self.frame_bytes);
         m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
         m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u32)));
-        self.spill(m);
+        for reg in self.pins.saved_by_call(self.pc) {
+            self.put(m, slot::<M>(reg), reg);
+        }
     }
 
     /// Everything behind one.
     pub(super) fn end_call<M: Masm>(&mut self, m: &mut M, results: isa::List) {
         m.buffer().reserve(32 * results.len as usize);
-        self.reload(m);
+        for reg in self.pins.saved_by_call(self.pc) {
+            self.take(m, reg, slot::<M>(reg));
+        }
         if results.len > 0 {
             self.settle(m, results.reg(self.code(), 0));
         }
