@@ -81,6 +81,8 @@ struct Driver {
     shared: Vec<(Label, Shared)>,
     /// The register whose value `scratch[0]` holds too, at that position of the code.
     held: Option<(Reg, u32)>,
+    /// Whether a function of the module was called since control could last come from elsewhere: its entry is a safepoint.
+    polled: bool,
     /// Where traps go.
     trapped: Option<Label>,
 }
@@ -163,9 +165,9 @@ impl<M: Masm> Compiler<M> {
             if o.pins.heads.get(heads) == Some(&(pc as u32)) {
                 heads += 1;
                 m.align();
-                o.held = None;
+                o.begin_block();
             } else if m.buffer().is_referenced(Label(pc as u32)) {
-                o.held = None;
+                o.begin_block();
             }
             m.buffer().bind(Label(pc as u32));
             o.begin_instruction(pc);
@@ -209,8 +211,14 @@ impl Driver {
         self.exits.clear();
         self.tables.clear();
         self.shared.clear();
-        self.held = None;
+        self.begin_block();
         self.trapped = None;
+    }
+
+    /// Control may come from elsewhere.
+    fn begin_block(&mut self) {
+        self.held = None;
+        self.polled = false;
     }
 
     #[inline(always)]
@@ -375,9 +383,9 @@ impl Driver {
         self.exits.push((label, exit));
     }
 
-    /// Whether a displacement goes backwards, or to the instruction itself.
+    /// A safepoint if a displacement goes backwards, or to the instruction itself, and the loop has none yet.
     fn poll_if_backward<M: Masm>(&mut self, m: &mut M, displacement: i32) {
-        if displacement <= 0 {
+        if displacement <= 0 && !self.polled {
             self.poll(m);
         }
     }

@@ -108,9 +108,8 @@ impl<M: Masm> Operands<M> for Driver {
         let (operands, _) = isa::BranchTable::read(self.code());
         let targets: Vec<i32> =
             (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
-        if targets.iter().any(|&displacement| displacement <= 0) {
-            self.poll(m);
-        }
+        let least = targets.iter().copied().min().unwrap_or(0);
+        self.poll_if_backward(m, least);
         let labels: Vec<Label> = targets.iter().map(|&displacement| self.label_at(displacement)).collect();
         labels.iter().for_each(|&label| m.buffer().refer(label));
         let Some((&last, _)) = labels.split_last() else { return };
@@ -177,6 +176,7 @@ impl<M: Masm> Operands<M> for Driver {
             Self::own_instance(m);
         }
         self.end_call(m, operands.results);
+        self.polled = true;
     }
 
     fn tail_call(&mut self, m: &mut M) {
