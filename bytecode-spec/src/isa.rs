@@ -8,6 +8,7 @@
 mod checks;
 mod fields;
 mod forms;
+mod rows;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use smallvec::SmallVec;
 pub use self::checks::Checks;
 pub use self::fields::List;
 use self::fields::{Field, Tail, arg, field, value};
+pub use self::rows::{OpRow, each_row};
 
 use crate::types::{Reg, ValType};
 

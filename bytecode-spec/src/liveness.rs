@@ -3,7 +3,7 @@
 //! It answers two questions: which registers are read before they are written, so that a frame must clear them; and which ones are
 //! read behind a call, so that their values must survive it.
 
-use crate::isa::{Effect, Kind, Op, OpInfo, Words};
+use crate::isa::{Kind, Op, Words, each_row};
 use crate::module::Function;
 use crate::types::{Pc, Reg};
 
@@ -51,13 +51,13 @@ pub fn live_over_calls(function: &Function, mut visit: impl FnMut(Pc, &RegSet)) 
     let mut live = RegSet(vec![0; flow.stride]);
     let mut edges = flow.edges.as_slice();
     let mut block = Vec::new();
-    each_instruction(code, |pc, _, _, next| {
-        block.push(pc);
+    each_row(code, |pc, row, _, next| {
+        block.push((pc, row));
         if blocks.at.get(next).is_some_and(|&at| at == NO_BLOCK) {
             return;
         }
         live.0.fill(0);
-        let from = blocks.at[block[0]];
+        let from = blocks.at[block[0].0];
         while let Some((&(edge_from, to), rest)) = edges.split_first()
             && edge_from == from
         {
@@ -65,14 +65,13 @@ pub fn live_over_calls(function: &Function, mut visit: impl FnMut(Pc, &RegSet)) 
             let needed = &flow.live[to as usize * flow.stride..][..flow.stride];
             live.0.iter_mut().zip(needed).for_each(|(word, needed)| *word |= needed);
         }
-        for pc in block.drain(..).rev() {
+        for (pc, row) in block.drain(..).rev() {
             let words = &code[pc..];
-            let info = op_at(words).info();
-            each_def(info, words, |reg| live.0[reg.index() / 64] &= !(1 << (reg.index() % 64)));
-            if info.effects.has(Effect::Calls) && !info.effects.has(Effect::Ends) {
+            row.each_def(words, |reg| live.0[reg.index() / 64] &= !(1 << (reg.index() % 64)));
+            if row.calls && !row.ends {
                 visit(Pc(pc as u32), &live);
             }
-            each_use(info, words, |reg| live.0[reg.index() / 64] |= 1 << (reg.index() % 64));
+            row.each_use(words, |reg| live.0[reg.index() / 64] |= 1 << (reg.index() % 64));
         }
     });
     true
@@ -109,11 +108,11 @@ impl Blocks {
         const STARTS: u32 = 0;
         let mut at = vec![NO_BLOCK; code.len() + 1];
         at[0] = STARTS;
-        each_instruction(code, |pc, op, words, next| {
-            if op.info().has_targets {
-                for_each_target(op, words, |displacement| at[target(pc, displacement)] = STARTS);
+        each_row(code, |pc, row, words, next| {
+            if row.has_targets {
+                for_each_target_at(words, |displacement| at[target(pc, displacement)] = STARTS);
             }
-            if op.info().has_targets || op.info().effects.has(Effect::Ends) {
+            if row.has_targets || row.ends {
                 at[next] = STARTS;
             }
         });
@@ -144,17 +143,16 @@ impl Flow {
         let mut flow =
             Flow { stride, live: sets(), writes: sets(), edges: Vec::with_capacity(2 * blocks.count) };
         let mut block = 0;
-        each_instruction(code, |pc, op, words, next| {
+        each_row(code, |pc, row, words, next| {
             if blocks.at[pc] != NO_BLOCK {
                 block = blocks.at[pc] as usize;
             }
-            let info = op.info();
-            each_use(info, words, |reg| flow.read(block, reg));
-            each_def(info, words, |reg| flow.write(block, reg));
+            row.each_use(words, |reg| flow.read(block, reg));
+            row.each_def(words, |reg| flow.write(block, reg));
             // Only the last instruction of a block goes anywhere but on.
             let from = block as u32;
-            if info.has_targets {
-                for_each_target(op, words, |displacement| {
+            if row.has_targets {
+                for_each_target_at(words, |displacement| {
                     let edge = (from, blocks.at[target(pc, displacement)]);
                     if flow.edges.last() != Some(&edge) {
                         flow.edges.push(edge);
@@ -163,7 +161,7 @@ impl Flow {
             }
             if let Some(&to) = blocks.at.get(next)
                 && to != NO_BLOCK
-                && !info.effects.has(Effect::Ends)
+                && !row.ends
             {
                 flow.edges.push((from, to));
             }
@@ -200,53 +198,13 @@ impl Flow {
     }
 }
 
+fn for_each_target_at(words: &[u64], visit: impl FnMut(i32)) {
+    for_each_target(Op::from_code(words.lane(0)).expect("verified"), words, visit);
+}
+
 /// Where a branch at `pc` goes.
 fn target(pc: usize, displacement: i32) -> usize {
     (pc as i64 + i64::from(displacement)) as usize
-}
-
-/// Calls `visit` with each instruction: its pc, opcode, words, and the pc of the next one.
-fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64], usize)) {
-    let mut pc = 0;
-    while pc < code.len() {
-        let words = &code[pc..];
-        let op = op_at(words);
-        let next = pc + op.info().length(words).expect("verified");
-        visit(pc, op, words, next);
-        pc = next;
-    }
-}
-
-fn op_at(words: &[u64]) -> Op {
-    Op::from_code(words.lane(0)).expect("verified")
-}
-
-/// Calls `visit` with the registers that an instruction reads.
-fn each_use(info: &OpInfo, words: &[u64], mut visit: impl FnMut(Reg)) {
-    each_lane(info.use_lanes, words, &mut visit);
-    if info.has_lists
-        && let Some((uses, _)) = info.lists(words)
-    {
-        uses.regs(words).for_each(visit);
-    }
-}
-
-/// Calls `visit` with the registers that an instruction writes.
-fn each_def(info: &OpInfo, words: &[u64], mut visit: impl FnMut(Reg)) {
-    each_lane(info.def_lanes, words, &mut visit);
-    if info.has_lists
-        && let Some((_, defs)) = info.lists(words)
-    {
-        defs.regs(words).for_each(visit);
-    }
-}
-
-/// Calls `visit` with the registers at these lanes.
-fn each_lane(mut lanes: u16, words: &[u64], mut visit: impl FnMut(Reg)) {
-    while lanes != 0 {
-        visit(Reg(words.lane(lanes.trailing_zeros() as usize)));
-        lanes &= lanes - 1;
-    }
 }
 
 /// Calls `visit` with every branch displacement of the instruction, in words from its start.

@@ -1,8 +1,8 @@
 //! Which registers of a function live in machine registers: in functions with loops the hottest ones, by uses weighted by
 //! loop depth.
 
-use bytecode_spec::isa::Words;
-use bytecode_spec::{Effect, Function, Op, Reg, ValType, liveness};
+use bytecode_spec::isa::{Words, each_row};
+use bytecode_spec::{Function, Op, Reg, ValType, liveness};
 
 use super::masm::{Fpr, Gpr, Roles};
 
@@ -59,11 +59,12 @@ impl Pins {
         self.weights.resize(function.registers.len(), 0);
         let (weights, depths) = (&mut self.weights, &self.depth);
         let (mut depth, mut has_calls) = (0, false);
-        each_row(code, |pc, row, _| {
+        each_row(code, |pc, row, words, _| {
             depth += depths[pc];
-            has_calls |= row.calls;
+            has_calls |= row.calls && !row.ends;
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
-            each_register(row, &code[pc..], |reg| weights[reg.index()] += weight);
+            row.each_use(words, |reg| weights[reg.index()] += weight);
+            row.each_def(words, |reg| weights[reg.index()] += weight);
         });
         let [ints, floats] = &mut self.heaviest;
         ints.clear();
@@ -117,11 +118,10 @@ impl Pins {
         self.depth.clear();
         self.depth.resize(code.len() + 1, 0);
         let (depth, heads) = (&mut self.depth, &mut self.heads);
-        each_row(code, |pc, row, next| {
+        each_row(code, |pc, row, words, next| {
             if !row.has_targets {
                 return;
             }
-            let words = &code[pc..];
             let op = Op::from_code(words.lane(0)).expect("verified");
             liveness::for_each_target(op, words, |displacement| {
                 if displacement <= 0 {
@@ -149,73 +149,9 @@ fn keep_heaviest(list: &mut Vec<(u64, Reg)>, most: usize, weight: u64, reg: usiz
     list.insert(place, (weight, Reg(reg as u16)));
 }
 
-/// What the plan looks at of an opcode, in few bytes: it walks all code twice.
-#[derive(Clone, Copy)]
-struct Row {
-    /// Lanes of the fixed part that name registers.
-    register_lanes: u16,
-    /// Words of the instruction; 0 if it has lists.
-    words: u8,
-    has_targets: bool,
-    /// Whether it calls and comes back.
-    calls: bool,
-}
-
-static ROWS: [Row; Op::ALL.len()] = {
-    let mut rows = [Row { register_lanes: 0, words: 0, has_targets: false, calls: false }; Op::ALL.len()];
-    let mut i = 0;
-    while i < rows.len() {
-        let info = Op::ALL[i].info();
-        let words = if info.has_lists { 0 } else { info.fixed_words };
-        rows[Op::ALL[i] as usize] = Row {
-            register_lanes: info.use_lanes | info.def_lanes,
-            words,
-            has_targets: info.has_targets,
-            calls: info.effects.has(Effect::Calls) && !info.effects.has(Effect::Ends),
-        };
-        i += 1;
-    }
-    rows
-};
-
-/// Calls `visit` with each instruction: its pc, the opcode's row, and the pc of the next one.
-#[inline(always)]
-fn each_row(code: &[u64], mut visit: impl FnMut(usize, Row, usize)) {
-    let mut pc = 0;
-    while let Some(&word) = code.get(pc) {
-        let row = ROWS[usize::from(word as u16)];
-        let next = pc + if row.words > 0 { usize::from(row.words) } else { length_with_lists(&code[pc..]) };
-        visit(pc, row, next);
-        pc = next;
-    }
-}
-
-#[inline(never)]
-fn length_with_lists(words: &[u64]) -> usize {
-    let op = Op::from_code(words.lane(0)).expect("verified");
-    op.info().length(words).expect("verified")
-}
-
 /// Calls `visit` with each instruction: its pc, opcode and words.
 pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[u64])) {
-    each_row(code, |pc, _, _| {
-        let words = &code[pc..];
+    each_row(code, |pc, _, words, _| {
         visit(pc, Op::from_code(words.lane(0)).expect("verified"), words);
     });
-}
-
-/// Calls `visit` with each register operand of an instruction.
-#[inline(always)]
-fn each_register(row: Row, words: &[u64], mut visit: impl FnMut(Reg)) {
-    let mut lanes = row.register_lanes;
-    while lanes != 0 {
-        visit(Reg(words.lane(lanes.trailing_zeros() as usize)));
-        lanes &= lanes - 1;
-    }
-    if row.words == 0 {
-        let op = Op::from_code(words.lane(0)).expect("verified");
-        if let Some((uses, defs)) = op.info().lists(words) {
-            uses.regs(words).chain(defs.regs(words)).for_each(visit);
-        }
-    }
 }

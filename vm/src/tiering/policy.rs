@@ -108,8 +108,8 @@ pub enum Refusal {
 pub struct Thresholds {
     /// Calls after which a function gets machine code of the template compiler; 0 for never.
     pub tier1_calls: u32,
-    /// Taken back edges of one branch after which its function does, and goes on in it; 0 for never. Looked at as often as
-    /// [the module](self) says.
+    /// Taken back edges of one branch after which its function does, and goes on in it; 0 for never. Looked at the first time and every
+    /// 1024th time that the branch is taken.
     pub tier1_back_edges: u32,
 }
 
