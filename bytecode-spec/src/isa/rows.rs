@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::OpInfo;
-use super::{Effect, Op, Words};
+use super::{Effect, LANES_PER_WORD, Op, Words};
 use crate::types::Reg;
 
 /// What walks over code look at of an opcode, in eight bytes: the rows of all opcodes stay in a processor's first cache, their
@@ -82,6 +82,17 @@ impl OpRow {
         }
     }
 
+    /// Calls `visit` with the registers that it reads or writes.
+    #[inline(always)]
+    pub fn each_register(self, words: &[u64], mut visit: impl FnMut(Reg)) {
+        each_lane(self.use_lanes | self.def_lanes, words, &mut visit);
+        if self.words == 0
+            && let Some((uses, defs)) = op_at(words).info().lists(words)
+        {
+            uses.regs(words).chain(defs.regs(words)).for_each(visit);
+        }
+    }
+
     /// Calls `visit` with the registers that it writes.
     #[inline(always)]
     pub fn each_def(self, words: &[u64], mut visit: impl FnMut(Reg)) {
@@ -96,9 +107,17 @@ impl OpRow {
 
 /// Calls `visit` with the registers at these lanes.
 #[inline(always)]
-fn each_lane(mut lanes: u16, words: &[u64], mut visit: impl FnMut(Reg)) {
-    while lanes != 0 {
-        visit(Reg(words.lane(lanes.trailing_zeros() as usize)));
-        lanes &= lanes - 1;
+fn each_lane(lanes: u16, words: &[u64], mut visit: impl FnMut(Reg)) {
+    const FIRST: u16 = (1 << LANES_PER_WORD) - 1;
+    // Nearly all are in the first word.
+    let (mut in_first, mut behind) = (lanes & FIRST, lanes & !FIRST);
+    let first = words[0];
+    while in_first != 0 {
+        visit(Reg((first >> (16 * in_first.trailing_zeros())) as u16));
+        in_first &= in_first - 1;
+    }
+    while behind != 0 {
+        visit(Reg(words.lane(behind.trailing_zeros() as usize)));
+        behind &= behind - 1;
     }
 }

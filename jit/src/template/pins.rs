@@ -63,8 +63,7 @@ impl Pins {
             depth += depths[pc];
             has_calls |= row.calls && !row.ends;
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
-            row.each_use(words, |reg| weights[reg.index()] += weight);
-            row.each_def(words, |reg| weights[reg.index()] += weight);
+            row.each_register(words, |reg| weights[reg.index()] += weight);
         });
         let [ints, floats] = &mut self.heaviest;
         ints.clear();
