@@ -8,6 +8,7 @@ use bytecode_spec::FuncType;
 use crate::context::InstanceContext;
 use crate::error::{Error, HostError};
 use crate::externs::{Extern, Memory};
+use crate::frames::HEADER_WORDS;
 use crate::instance::Instance;
 use crate::store::{AsStore, AsStoreMut, StoreInner, StoreMut, StoreRef};
 use crate::value::{Val, Value, Values};
@@ -20,8 +21,21 @@ type RawCall = dyn Fn(*mut (), *const InstanceContext, *mut u64) -> Result<(), B
 pub(crate) struct HostFunc {
     pub(crate) name: String,
     pub(crate) ty: FuncType,
+    /// Words from its frame's registers to those of the next frame.
+    pub(crate) frame_words: usize,
     /// To be called with a store of the `T` that it was made for.
     pub(crate) call: Box<RawCall>,
+}
+
+impl HostFunc {
+    fn new(
+        name: String,
+        ty: FuncType,
+        call: impl Fn(*mut (), *const InstanceContext, *mut u64) -> Result<(), Box<Error>> + Send + Sync + 'static,
+    ) -> HostFunc {
+        let frame_words = HEADER_WORDS + ty.params.len().max(ty.results.len()).next_multiple_of(2);
+        HostFunc { name, ty, frame_words, call: Box::new(call) }
+    }
 }
 
 impl fmt::Debug for HostFunc {
@@ -138,7 +152,7 @@ fn host_func<T: 'static, P: Values, R: HostResult>(
         let slots = unsafe { std::slice::from_raw_parts_mut(slots, R::Results::COUNT) };
         results.to_slots(slots, &store.opaque).map_err(Box::new)
     };
-    HostFunc { name, ty, call: Box::new(raw) }
+    HostFunc::new(name, ty, raw)
 }
 
 /// An error of this crate that comes back from a host function, such as a trap of code that it called, stays itself.
@@ -218,5 +232,5 @@ pub(crate) fn untyped_host_func<T: 'static>(
         }
         Ok(())
     };
-    HostFunc { name, ty, call: Box::new(raw) }
+    HostFunc::new(name, ty, raw)
 }

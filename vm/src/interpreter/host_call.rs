@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::{Code, Stop};
 use crate::context::{FuncRecord, InstanceContext};
 use crate::error::Error;
-use crate::frames::{Frame, HEADER_WORDS};
+use crate::frames::Frame;
 
 /// Calls the host function of `record` for the call instruction at `pc`, and writes its results to their registers.
 ///
@@ -103,11 +103,10 @@ pub(crate) unsafe fn enter_host(
     unsafe {
         let store = &*(*instance).store;
         let host = &*(*record).host;
-        let slots = host.ty.params.len().max(host.ty.results.len()).next_multiple_of(2);
         callee.set_code(std::ptr::null(), record.cast());
         let outer = (store.exit_frame.get(), store.frame_top.get());
         store.exit_frame.set(callee.0);
-        store.frame_top.set(callee.0.add(slots + HEADER_WORDS));
+        store.frame_top.set(callee.0.add(host.frame_words));
         let called = catch(|| (host.call)(store.owner.get(), instance, callee.0));
         store.exit_frame.set(outer.0);
         store.frame_top.set(outer.1);
