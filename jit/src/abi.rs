@@ -143,8 +143,8 @@ pub struct Stubs {
     pub helpers: [u32; Helper::COUNT],
 }
 
-/// What generated code goes to for what it does not do itself. It calls a stub, with the instruction's pc in the second scratch
-/// register and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
+/// What generated code goes to for what it does not do itself. It calls a stub, with the table of helpers in the first scratch
+/// register, the instruction's pc in the second, and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
 /// the frame and these, and comes back unless that says to stop: then it goes to the entry from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]

@@ -65,10 +65,11 @@ fn test<M: Masm>(cond: Cond, status: u64) -> Test {
     Test { cond, width: W64, a: Reg(M::ROLES.scratch[0]), b: Imm(status) }
 }
 
+/// Callers have found the stub through the table of helpers, which is still in `scratch[0]`.
 fn call<M: Boundary>(m: &mut M, helper: Helper) {
     let stopped = m.buffer().label();
     m.enter();
-    call_runtime(m, helper);
+    m.call_runtime(Addr::at(M::ROLES.scratch[0], helper.function()));
     m.jump_if(test::<M>(Cond::Ne, 0), stopped);
     m.leave();
     m.buffer().bind(stopped);
