@@ -7,16 +7,14 @@ use std::thread;
 
 use strata::{
     Candidate, Config, Decision, Engine, Error, Event, FuncIndex, Instance, Linker, Module, Policy, Refusal,
-    Store, Thresholds, Tier, TierMode,
+    Store, Thresholds, Tier,
 };
 
 type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// Whether this machine has a template compiler.
 fn has_machine_code() -> bool {
-    let engine = Engine::new(Config::new().tier(TierMode::Template));
-    run(&engine, "func @one() -> i32 export {\n %r: i32 = const.i32 1\n ret %r\n}", "one", ()).unwrap();
-    engine.code_bytes() > 0
+    cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))
 }
 
 fn load(engine: &Engine, text: &str) -> Result<(Store<()>, Module, Instance)> {
@@ -37,6 +35,15 @@ struct Chosen {
     functions: BTreeSet<u32>,
     asked: Arc<Mutex<Vec<(u32, Event)>>>,
     refused: Arc<Mutex<Vec<(u32, Refusal)>>>,
+}
+
+impl Chosen {
+    /// The functions that it let compile and that were not refused.
+    fn compiled(&self) -> BTreeSet<u32> {
+        let refused: BTreeSet<u32> = self.refused.lock().unwrap().iter().map(|&(func, _)| func).collect();
+        let asked: BTreeSet<u32> = self.asked.lock().unwrap().iter().map(|&(func, _)| func).collect();
+        asked.intersection(&self.functions).copied().filter(|func| !refused.contains(func)).collect()
+    }
 }
 
 impl Policy for Chosen {
@@ -117,6 +124,10 @@ fn ten_million_tail_calls_between_tiers() -> Result {
             let engine = Engine::new(Config::new().policy(chosen.clone()));
             assert_eq!(run(&engine, &text, "run", LINKS)?, 101, "{chosen:?}");
             assert_eq!(run(&engine, &text, "run", 1)?, 102, "{chosen:?}");
+            assert_eq!(
+                chosen.compiled(),
+                if has_machine_code() { chosen.functions.clone() } else { BTreeSet::new() }
+            );
         }
     }
     Ok(())
@@ -135,11 +146,13 @@ fn ten_million_tail_calls_between_tiers_and_instances() -> Result {
             linker.instance(&store, "shared", shared)?;
             let even_half = linker.instantiate(&mut store, &Module::new(&engine, half(0))?)?;
             let odd_half = linker.instantiate(&mut store, &Module::new(&engine, half(1))?)?;
+            assert_eq!(engine.code_bytes(), 0);
             for instance in [even_half, odd_half] {
                 let run = instance.typed_func::<i32, i32>(&store, "run")?;
                 assert_eq!(run.call(&mut store, LINKS)?, 101);
                 assert_eq!(run.call(&mut store, 1)?, 102);
             }
+            assert_eq!(engine.code_bytes() > 0, (even || odd) && has_machine_code());
             // Each half has counted in its own memory.
             let [evens, odds] = [even_half, odd_half].map(|instance| {
                 instance.typed_func::<(), i32>(&store, "count").unwrap().call(&mut store, ()).unwrap()
@@ -267,6 +280,8 @@ fn threads_compile_and_run_the_same_code() -> Result {
         for thread in threads {
             assert_eq!(thread.join().unwrap()?, 2584);
         }
+        let tiers: Vec<Tier> = module.functions_run().into_iter().map(|(tier, _)| tier).collect();
+        assert_eq!(tiers.contains(&Tier::Template), has_machine_code(), "{tiers:?}");
     }
     Ok(())
 }

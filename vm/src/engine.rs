@@ -61,7 +61,7 @@ impl Engine {
 
     /// Bytes of machine code that functions of this engine have.
     pub fn code_bytes(&self) -> usize {
-        self.0.native.get().and_then(Option::as_ref).map_or(0, |native| native.space.used())
+        self.0.native.get().and_then(Option::as_ref).map_or(0, Native::function_bytes)
     }
 
     /// Whether both are handles to one engine.

@@ -49,6 +49,9 @@ pub enum Refusal {
     /// Its code would be out of reach for branches.
     #[error("its machine code would be too large")]
     TooLarge,
+    /// The module imports it, or does not have it.
+    #[error("the module does not define it")]
+    NotDefined,
 }
 
 /// So many bytes of code a function may have, at most: frames and branches are then within reach.
@@ -151,7 +154,7 @@ impl<M: Masm> Compiler<M> {
     /// Writes the code but for the distances of branches; gives the entries at loop heads.
     fn emit(&mut self, request: &Request<'_>, reach: Reach) -> Result<Vec<(Pc, u32)>, Refusal> {
         let Compiler { masm: m, driver: o } = self;
-        let function = request.module.function(request.func).ok_or(Refusal::TooLarge)?;
+        let function = request.module.function(request.func).ok_or(Refusal::NotDefined)?;
         let code = function.code.as_slice();
         m.buffer().reset(code.len() + 1, reach);
         o.begin(request, function, &M::ROLES);

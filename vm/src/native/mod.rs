@@ -31,6 +31,8 @@ pub(crate) struct Native {
     /// See [`abi::store::HELPERS`].
     pub(crate) helpers: [*const (); 2 * abi::Helper::COUNT],
     compiler: Mutex<Compiler<Machine>>,
+    /// Bytes of the space that are no function's.
+    stub_bytes: usize,
 }
 
 // SAFETY: addresses of code that is never written again, and of functions.
@@ -47,6 +49,7 @@ impl Native {
         let space = CodeSpace::new(config.max_code_bytes.max(1 << 16).next_multiple_of(1 << 16))?;
         let (code, places) = stubs(Machine::of_host());
         let start = space.install(&code)?;
+        let stub_bytes = space.used();
         let at = |offset: u32| start.wrapping_add(offset as usize);
         let stubs = places.helpers.map(|offset| at(offset).cast());
         let mut helpers = [std::ptr::null(); 2 * Helper::COUNT];
@@ -58,13 +61,19 @@ impl Native {
             interpret: at(places.helpers[Helper::Interpret as usize]),
             helpers,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
+            stub_bytes,
         })
+    }
+
+    /// Bytes of the space that functions have.
+    pub(crate) fn function_bytes(&self) -> usize {
+        self.space.used() - self.stub_bytes
     }
 
     /// Machine code for a version.
     pub(crate) fn compile(&self, version: &Version) -> Result<CompiledCode, Refusal> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
-        // There is no other reason yet.
+        // Versions are of functions that are defined, and there is no other reason yet.
         compiler.compile(&request(version)).map_err(|_| Refusal::TooLarge)
     }
 }

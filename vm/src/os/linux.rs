@@ -344,6 +344,8 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+        let compiles = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+        assert_eq!(engine.code_bytes() > 0, compiles, "it was machine code that trapped");
     }
 
     fn fault() {
