@@ -320,15 +320,9 @@ impl OpInfo {
     /// The register lists of the instruction that starts at `words`: those read, and those written; `None` for an
     /// opcode without such lists.
     pub fn lists(&self, words: &[u64]) -> Option<(List, List)> {
-        let len = |kind| {
-            let operand = self.operands.iter().find(|o| o.kind == kind)?;
-            Some(usize::from(words.lane(operand.lane.into())))
-        };
-        let uses = len(Kind::Uses)?;
-        let defs = len(Kind::Defs).unwrap_or(0);
-        let mut tail = Tail { next: self.fixed_lanes.into() };
-        let list = |first: usize, len: usize| List { first: first as u32, len: len as u32 };
-        Some((list(tail.uses(uses), uses), list(tail.defs(defs), defs)))
+        self.operands.iter().find(|operand| operand.kind == Kind::Uses)?;
+        let (uses, defs, _) = OpRow::of(self.op).lists(words);
+        Some((uses, defs))
     }
 }
 

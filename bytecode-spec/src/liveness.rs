@@ -1,17 +1,16 @@
 //! Which registers an instruction may still read: backward data flow over a function's registers, computed when asked.
 //!
 //! It answers two questions: which registers are read before they are written, so that a frame must clear them; and which ones are
-//! read behind a call, so that their values must survive it.
+//! read behind a call, so that their values must survive it. Sets are of 64 registers at most, in one word; for more, the
+//! analysis is done again.
 
-use crate::isa::{Kind, Op, Words, each_row};
+use crate::isa::{Op, OpRow, each_row};
 use crate::module::Function;
 use crate::types::{Pc, Reg};
 
-/// Bits in the sets of all blocks (blocks times registers) beyond which the analysis is not worth its time.
-const MAX_BITS: usize = 1 << 23;
-/// Edges that blocks have at most, on average, for that: most have one or two, large branch tables very many.
-const MAX_EDGES: usize = 4;
-/// How often all blocks may be visited: loops nested that deep settle in so many rounds. Hostile code takes as many rounds as it
+/// Steps (words of code and edges, for each set) beyond which the analysis is not worth its time.
+const MAX_STEPS: usize = 1 << 22;
+/// How often all edges may be visited: loops nested that deep settle in so many rounds. Hostile code takes as many rounds as it
 /// has blocks.
 const MAX_ROUNDS: usize = 16;
 
@@ -33,173 +32,159 @@ impl RegSet {
 ///
 /// May panic on a function that no verifier has accepted.
 pub fn live_at_entry(function: &Function) -> Option<RegSet> {
-    let (_, mut flow) = solve(function)?;
-    flow.live.truncate(flow.stride);
-    Some(RegSet(flow.live))
-}
-
-/// Calls `visit` with the pc of every call in a verified function but tail calls, and the registers that may be read behind it
-/// and are not its results. Calls come in no order. False, without calls, when that takes more time than is worth it (take
-/// it as all registers). Takes linear time, in any case.
-///
-/// # Panics
-///
-/// May panic on a function that no verifier has accepted.
-pub fn live_over_calls(function: &Function, mut visit: impl FnMut(Pc, &RegSet)) -> bool {
-    let Some((blocks, flow)) = solve(function) else { return false };
-    let code = function.code.as_slice();
-    let mut live = RegSet(vec![0; flow.stride]);
-    let mut edges = flow.edges.as_slice();
-    let mut block = Vec::new();
-    each_row(code, |pc, row, _, next| {
-        block.push((pc, row));
-        if blocks.at.get(next).is_some_and(|&at| at == NO_BLOCK) {
-            return;
-        }
-        live.0.fill(0);
-        let from = blocks.at[block[0].0];
-        while let Some((&(edge_from, to), rest)) = edges.split_first()
-            && edge_from == from
-        {
-            edges = rest;
-            let needed = &flow.live[to as usize * flow.stride..][..flow.stride];
-            live.0.iter_mut().zip(needed).for_each(|(word, needed)| *word |= needed);
-        }
-        for (pc, row) in block.drain(..).rev() {
-            let words = &code[pc..];
-            row.each_def(words, |reg| live.0[reg.index() / 64] &= !(1 << (reg.index() % 64)));
-            if row.calls && !row.ends {
-                visit(Pc(pc as u32), &live);
-            }
-            row.each_use(words, |reg| live.0[reg.index() / 64] |= 1 << (reg.index() % 64));
-        }
-    });
-    true
-}
-
-/// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
-/// before those that they go to, and need one visit. `None` when it takes too long.
-fn solve(function: &Function) -> Option<(Blocks, Flow)> {
-    let code = function.code.as_slice();
-    let stride = function.registers.len().div_ceil(64);
-    let blocks = Blocks::of(code);
-    if blocks.count.checked_mul(function.registers.len().max(64))? > MAX_BITS {
+    let mut liveness = Liveness::default();
+    let registers: Vec<Reg> = (0..function.registers.len()).map(|reg| Reg(reg as u16)).collect();
+    let sets = registers.chunks(64);
+    if sets.len().checked_mul(function.code.len())? > MAX_STEPS {
         return None;
     }
-    let mut flow = Flow::of(code, &blocks, stride);
-    if (blocks.count + flow.edges.len()).checked_mul(function.registers.len())? > MAX_EDGES * MAX_BITS {
-        return None;
-    }
-    let settles = (0..MAX_ROUNDS).any(|_| !flow.round());
-    settles.then_some((blocks, flow))
+    liveness.find_blocks(function, |_, _, _| ());
+    liveness.number_blocks(function);
+    let words = sets.map(|chosen| liveness.solve(function, chosen).then(|| liveness.needs[0]));
+    words.collect::<Option<_>>().map(RegSet)
 }
 
-/// Basic blocks: their numbers, by the pc that they start at.
-struct Blocks {
-    /// [`NO_BLOCK`] where none starts.
-    at: Vec<u32>,
+/// The analysis; its memory is used for one function after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Liveness {
+    /// Basic blocks, which calls end too: their numbers, by the pc that they start at. [`NO_BLOCK`] where none starts.
+    blocks: Vec<u32>,
     count: usize,
+    /// The bit of each register, or none; and none behind them.
+    bits: Vec<u64>,
+    /// Registers that each block needs: at first, those that it reads before it writes them.
+    needs: Vec<u64>,
+    /// Registers that each block writes.
+    writes: Vec<u64>,
+    /// From which block to which, in the order of the former.
+    edges: Vec<(u32, u32)>,
+    /// Calls, but tail calls: where, the block that follows, and what they write.
+    calls: Vec<(Pc, u32, u64)>,
 }
 
 const NO_BLOCK: u32 = u32::MAX;
 
-impl Blocks {
-    fn of(code: &[u64]) -> Blocks {
+impl Liveness {
+    /// Looks at where a verified function branches to, for what is asked about it then. Calls `visit` with the pc of every branch, that
+    /// of the instruction behind it, and every displacement.
+    ///
+    /// # Panics
+    ///
+    /// May panic on a function that no verifier has accepted; so may the other methods.
+    #[inline(always)]
+    pub fn find_blocks(&mut self, function: &Function, mut visit: impl FnMut(usize, usize, i32)) {
         const STARTS: u32 = 0;
-        let mut at = vec![NO_BLOCK; code.len() + 1];
-        at[0] = STARTS;
+        let (code, blocks) = (function.code.as_slice(), &mut self.blocks);
+        blocks.clear();
+        blocks.resize(code.len() + 1, NO_BLOCK);
+        blocks[0] = STARTS;
         each_row(code, |pc, row, words, next| {
-            if row.has_targets {
-                for_each_target_at(words, |displacement| at[target(pc, displacement)] = STARTS);
-            }
-            if row.has_targets || row.ends {
-                at[next] = STARTS;
-            }
-        });
-        at.truncate(code.len());
-        let mut count = 0;
-        for number in at.iter_mut().filter(|number| **number == STARTS) {
-            *number = count;
-            count += 1;
-        }
-        Blocks { at, count: count as usize }
-    }
-}
-
-/// What blocks do with registers, in sets of `stride` words each, and where they go.
-struct Flow {
-    stride: usize,
-    /// Registers that each block needs: at first, those that it reads before it writes them.
-    live: Vec<u64>,
-    /// Registers that it writes.
-    writes: Vec<u64>,
-    /// From where to where, in the order of where from.
-    edges: Vec<(u32, u32)>,
-}
-
-impl Flow {
-    fn of(code: &[u64], blocks: &Blocks, stride: usize) -> Flow {
-        let sets = || vec![0; blocks.count * stride];
-        let mut flow =
-            Flow { stride, live: sets(), writes: sets(), edges: Vec::with_capacity(2 * blocks.count) };
-        let mut block = 0;
-        each_row(code, |pc, row, words, next| {
-            if blocks.at[pc] != NO_BLOCK {
-                block = blocks.at[pc] as usize;
-            }
-            row.each_use(words, |reg| flow.read(block, reg));
-            row.each_def(words, |reg| flow.write(block, reg));
-            // Only the last instruction of a block goes anywhere but on.
-            let from = block as u32;
-            if row.has_targets {
-                for_each_target_at(words, |displacement| {
-                    let edge = (from, blocks.at[target(pc, displacement)]);
-                    if flow.edges.last() != Some(&edge) {
-                        flow.edges.push(edge);
-                    }
+            if row.has_targets() | row.ends | row.calls {
+                blocks[next] = STARTS;
+                row.each_target(words, |displacement| {
+                    blocks[target(pc, displacement)] = STARTS;
+                    visit(pc, next, displacement);
                 });
             }
-            if let Some(&to) = blocks.at.get(next)
-                && to != NO_BLOCK
-                && !row.ends
-            {
-                flow.edges.push((from, to));
-            }
         });
-        flow
     }
 
-    fn bit(&self, block: usize, reg: Reg) -> (usize, u64) {
-        (block * self.stride + reg.index() / 64, 1 << (reg.index() % 64))
+    /// Calls `visit` with the pc of every call but tail calls, in their order, and which of the `chosen` registers may be read
+    /// behind it and are not its results: bit 0 for the first one. The function is the one that [`find_blocks`](Self::find_blocks) was given last. False, without calls, when that
+    /// takes more time than is worth it (take it as all registers). Takes linear time, in any case.
+    ///
+    /// # Panics
+    ///
+    /// When more than 64 registers are chosen.
+    pub fn over_calls(
+        &mut self,
+        function: &Function,
+        chosen: &[Reg],
+        mut visit: impl FnMut(Pc, u64),
+    ) -> bool {
+        self.number_blocks(function);
+        if !self.solve(function, chosen) {
+            return false;
+        }
+        for &(pc, next, writes) in &self.calls {
+            visit(pc, self.needs[next as usize] & !writes);
+        }
+        true
     }
 
-    fn read(&mut self, block: usize, reg: Reg) {
-        let (word, bit) = self.bit(block, reg);
-        self.live[word] |= bit & !self.writes[word];
+    fn number_blocks(&mut self, function: &Function) {
+        self.blocks.truncate(function.code.len());
+        self.count = 0;
+        for number in self.blocks.iter_mut().filter(|number| **number != NO_BLOCK) {
+            *number = self.count as u32;
+            self.count += 1;
+        }
     }
 
-    fn write(&mut self, block: usize, reg: Reg) {
-        let (word, bit) = self.bit(block, reg);
-        self.writes[word] |= bit;
+    /// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
+    /// before those that they go to, and need one visit. False when it takes too long.
+    fn solve(&mut self, function: &Function, chosen: &[Reg]) -> bool {
+        assert!(chosen.len() <= 64, "a set is a word");
+        self.bits.clear();
+        self.bits.resize(function.registers.len() + 1, 0);
+        for (i, reg) in chosen.iter().enumerate() {
+            self.bits[reg.index()] = 1 << i;
+        }
+        self.look_at_blocks(&function.code);
+        let sets = function.registers.len().div_ceil(64);
+        self.edges.len().checked_mul(sets).is_some_and(|steps| steps <= MAX_STEPS)
+            && (0..MAX_ROUNDS).any(|_| !self.round())
+    }
+
+    /// Finds what each block does, and where it goes.
+    fn look_at_blocks(&mut self, code: &[u64]) {
+        let Liveness { blocks, count, bits, needs, writes, edges, calls } = self;
+        let none = bits.len() - 1;
+        for sets in [&mut *needs, writes] {
+            sets.clear();
+            sets.resize(*count, 0);
+        }
+        edges.clear();
+        calls.clear();
+        let (mut from, mut reads, mut written) = (0, 0, 0);
+        each_row(code, |pc, row, words, next| {
+            row.each_use(words, none, |reg| reads |= bits[reg] & !written);
+            let mut defs = 0;
+            row.each_def(words, none, |reg| defs |= bits[reg]);
+            written |= defs;
+            let following = blocks.get(next).copied().unwrap_or(*count as u32);
+            if following == NO_BLOCK {
+                return;
+            }
+            row.each_target(words, |displacement| {
+                let edge = (from, blocks[target(pc, displacement)]);
+                if edges.last() != Some(&edge) {
+                    edges.push(edge);
+                }
+            });
+            if !row.ends {
+                edges.push((from, following));
+                if row.calls {
+                    calls.push((Pc(pc as u32), following, defs));
+                }
+            }
+            needs[from as usize] = reads;
+            writes[from as usize] = written;
+            (from, reads, written) = (following, 0, 0);
+        });
     }
 
     /// Lets each block need what the next ones do, unless it writes that; whether that changed anything.
     fn round(&mut self) -> bool {
-        let mut changed = false;
+        let mut changed = 0;
         for &(from, to) in self.edges.iter().rev() {
-            for word in 0..self.stride {
-                let (from, to) = (from as usize * self.stride + word, to as usize * self.stride + word);
-                let added = self.live[to] & !self.writes[from] & !self.live[from];
-                changed |= added != 0;
-                self.live[from] |= added;
-            }
+            let (from, to) = (from as usize, to as usize);
+            let added = self.needs[to] & !self.writes[from] & !self.needs[from];
+            changed |= added;
+            self.needs[from] |= added;
         }
-        changed
+        changed != 0
     }
-}
-
-fn for_each_target_at(words: &[u64], visit: impl FnMut(i32)) {
-    for_each_target(Op::from_code(words.lane(0)).expect("verified"), words, visit);
 }
 
 /// Where a branch at `pc` goes.
@@ -208,14 +193,6 @@ fn target(pc: usize, displacement: i32) -> usize {
 }
 
 /// Calls `visit` with every branch displacement of the instruction, in words from its start.
-pub fn for_each_target(op: Op, words: &[u64], mut visit: impl FnMut(i32)) {
-    for operand in op.info().operands {
-        if operand.kind == Kind::Target {
-            visit(words.half(operand.lane.into()) as i32);
-        } else if operand.kind == Kind::Targets {
-            let first = u32::from(op.info().fixed_lanes).next_multiple_of(2);
-            let list = crate::isa::List { first, len: words.half(operand.lane.into()) };
-            (0..list.len).for_each(|i| visit(list.target(words, i)));
-        }
-    }
+pub fn for_each_target(op: Op, words: &[u64], visit: impl FnMut(i32)) {
+    OpRow::of(op).each_target(words, visit);
 }

@@ -2,10 +2,10 @@
 
 #[cfg(doc)]
 use super::OpInfo;
-use super::{Effect, LANES_PER_WORD, Op, Words};
-use crate::types::Reg;
+use super::fields::Tail;
+use super::{Effect, Kind, LANES_PER_WORD, List, Op, Words};
 
-/// What walks over code look at of an opcode, in eight bytes: the rows of all opcodes stay in a processor's first cache, their
+/// What walks over code look at of an opcode, in twelve bytes: the rows of all opcodes stay in a processor's first cache, their
 /// [`OpInfo`]s do not.
 #[derive(Clone, Copy, Debug)]
 pub struct OpRow {
@@ -15,8 +15,14 @@ pub struct OpRow {
     pub def_lanes: u16,
     /// Words of the instruction; 0 if it has lists.
     pub words: u8,
-    /// See [`OpInfo::has_targets`].
-    pub has_targets: bool,
+    /// See [`OpInfo::fixed_lanes`].
+    fixed_lanes: u8,
+    /// Lane of the target, or of the number of targets if it has lists; 0 if it goes nowhere.
+    target: u8,
+    /// Lane of the number of registers in the list of those that are read; 0 if there is none.
+    uses: u8,
+    /// The same for those that are written.
+    defs: u8,
     /// Whether it has [`Effect::Ends`].
     pub ends: bool,
     /// Whether it has [`Effect::Calls`].
@@ -24,19 +30,43 @@ pub struct OpRow {
 }
 
 static ROWS: [OpRow; Op::ALL.len()] = {
-    let none = OpRow { use_lanes: 0, def_lanes: 0, words: 0, has_targets: false, ends: false, calls: false };
+    let none = OpRow {
+        use_lanes: 0,
+        def_lanes: 0,
+        words: 0,
+        fixed_lanes: 0,
+        target: 0,
+        uses: 0,
+        defs: 0,
+        ends: false,
+        calls: false,
+    };
     let mut rows = [none; Op::ALL.len()];
     let mut i = 0;
     while i < rows.len() {
         let info = Op::ALL[i].info();
-        rows[Op::ALL[i] as usize] = OpRow {
+        let row = &mut rows[Op::ALL[i] as usize];
+        *row = OpRow {
             use_lanes: info.use_lanes,
             def_lanes: info.def_lanes,
             words: if info.has_lists { 0 } else { info.fixed_words },
-            has_targets: info.has_targets,
+            fixed_lanes: info.fixed_lanes,
             ends: info.effects.has(Effect::Ends),
             calls: info.effects.has(Effect::Calls),
+            ..none
         };
+        assert!(row.def_lanes & !2 == 0, "what is written, but in lists, is the first operand");
+        let mut j = 0;
+        while j < info.operands.len() {
+            let lane = info.operands[j].lane;
+            match info.operands[j].kind {
+                Kind::Target | Kind::Targets => row.target = lane,
+                Kind::Uses => row.uses = lane,
+                Kind::Defs => row.defs = lane,
+                _ => {}
+            }
+            j += 1;
+        }
         i += 1;
     }
     rows
@@ -54,70 +84,147 @@ pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, OpRow, &[u64], usize)
     while let Some(&word) = code.get(pc) {
         let row = ROWS[usize::from(word as u16)];
         let words = &code[pc..];
-        let next = pc + if row.words > 0 { usize::from(row.words) } else { length_with_lists(words) };
+        let next = pc + if row.words > 0 { usize::from(row.words) } else { row.length_with_lists(words) };
         visit(pc, row, words, next);
         pc = next;
     }
 }
 
-#[inline(never)]
-fn length_with_lists(words: &[u64]) -> usize {
-    op_at(words).info().length(words).expect("verified")
-}
-
-/// The opcode of an instruction of verified code.
-fn op_at(words: &[u64]) -> Op {
-    Op::from_code(words.lane(0)).expect("verified")
-}
+/// The lanes of the first word, where nearly all registers are.
+const FIRST: u16 = (1 << LANES_PER_WORD) - 1;
 
 impl OpRow {
-    /// Calls `visit` with the registers that an instruction of this row reads.
+    /// The row of an opcode.
     #[inline(always)]
-    pub fn each_use(self, words: &[u64], mut visit: impl FnMut(Reg)) {
-        each_lane(self.use_lanes, words, &mut visit);
-        if self.words == 0
-            && let Some((uses, _)) = op_at(words).info().lists(words)
-        {
-            uses.regs(words).for_each(visit);
+    pub fn of(op: Op) -> OpRow {
+        ROWS[op as usize]
+    }
+
+    /// Whether it may go elsewhere than to the next instruction.
+    #[inline(always)]
+    pub fn has_targets(self) -> bool {
+        self.target != 0
+    }
+
+    /// Calls `visit` with every displacement of an instruction of this row, in words from its start.
+    #[inline(always)]
+    pub fn each_target(self, words: &[u64], mut visit: impl FnMut(i32)) {
+        if self.target == 0 {
+            return;
+        }
+        let lane = usize::from(self.target);
+        if self.words > 0 {
+            return visit(words.half(lane) as i32);
+        }
+        let mut tail = Tail { next: usize::from(self.fixed_lanes) };
+        let list = List { len: words.half(lane), first: tail.targets(words.half(lane) as usize) as u32 };
+        (0..list.len).for_each(|i| visit(list.target(words, i)));
+    }
+
+    /// The lists of registers that are read, and written; and what is behind them.
+    #[inline(always)]
+    pub(super) fn lists(self, words: &[u64]) -> (List, List, Tail) {
+        let len = |lane: u8| if lane == 0 { 0 } else { words.lane(lane.into()) };
+        let (uses, defs) = (len(self.uses), len(self.defs));
+        let mut tail = Tail { next: usize::from(self.fixed_lanes) };
+        let list = |first: usize, len: u16| List { first: first as u32, len: len.into() };
+        let uses = list(tail.uses(uses.into()), uses);
+        let defs = list(if defs == 0 { tail.next } else { tail.defs(defs.into()) }, defs);
+        (uses, defs, tail)
+    }
+
+    #[inline(never)]
+    fn length_with_lists(self, words: &[u64]) -> usize {
+        let (_, _, mut tail) = self.lists(words);
+        if self.target != 0 {
+            tail.targets(words.half(self.target.into()) as usize);
+        }
+        tail.words()
+    }
+
+    /// Calls `visit` with the registers that an instruction of this row reads, and with `none` where it reads none.
+    ///
+    /// To visit what counts for nothing costs less than to find out, for each place, whether there is a register: processors
+    /// mispredict that.
+    #[inline(always)]
+    pub fn each_use(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+        each_lane(self.use_lanes, words, none, &mut visit);
+        if self.words == 0 {
+            self.lists(words).0.regs(words).for_each(|reg| visit(reg.index()));
         }
     }
 
-    /// Calls `visit` with the registers that it reads or writes.
+    /// The same with the registers that it writes.
     #[inline(always)]
-    pub fn each_register(self, words: &[u64], mut visit: impl FnMut(Reg)) {
-        each_lane(self.use_lanes | self.def_lanes, words, &mut visit);
-        if self.words == 0
-            && let Some((uses, defs)) = op_at(words).info().lists(words)
-        {
-            uses.regs(words).chain(defs.regs(words)).for_each(visit);
+    pub fn each_def(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+        visit(register_or(none, self.def_lanes, words[0], 1));
+        if self.words == 0 {
+            self.lists(words).1.regs(words).for_each(|reg| visit(reg.index()));
         }
     }
 
-    /// Calls `visit` with the registers that it writes.
+    /// The same with both.
     #[inline(always)]
-    pub fn each_def(self, words: &[u64], mut visit: impl FnMut(Reg)) {
-        each_lane(self.def_lanes, words, &mut visit);
-        if self.words == 0
-            && let Some((_, defs)) = op_at(words).info().lists(words)
-        {
-            defs.regs(words).for_each(visit);
+    pub fn each_register(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+        each_lane(self.use_lanes | self.def_lanes, words, none, &mut visit);
+        if self.words == 0 {
+            let (uses, defs, _) = self.lists(words);
+            uses.regs(words).chain(defs.regs(words)).for_each(|reg| visit(reg.index()));
         }
     }
 }
 
-/// Calls `visit` with the registers at these lanes.
+/// The register in a lane of an instruction's first word if it is one of `lanes`, or `none`.
 #[inline(always)]
-fn each_lane(lanes: u16, words: &[u64], mut visit: impl FnMut(Reg)) {
-    const FIRST: u16 = (1 << LANES_PER_WORD) - 1;
-    // Nearly all are in the first word.
-    let (mut in_first, mut behind) = (lanes & FIRST, lanes & !FIRST);
-    let first = words[0];
-    while in_first != 0 {
-        visit(Reg((first >> (16 * in_first.trailing_zeros())) as u16));
-        in_first &= in_first - 1;
+fn register_or(none: usize, lanes: u16, first: u64, lane: usize) -> usize {
+    let reg = usize::from((first >> (16 * lane)) as u16);
+    // Of a choice between the two, compilers make a branch.
+    let is_reg = usize::from(lanes >> lane & 1).wrapping_neg();
+    reg & is_reg | none & !is_reg
+}
+
+/// Calls `visit` with the registers at these lanes, and with `none` for lanes of the first word that are not among them.
+#[inline(always)]
+fn each_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+    for lane in 1..LANES_PER_WORD {
+        visit(register_or(none, lanes, words[0], lane));
     }
+    let mut behind = lanes & !FIRST;
     while behind != 0 {
-        visit(Reg(words.lane(behind.trailing_zeros() as usize)));
+        visit(usize::from(words.lane(behind.trailing_zeros() as usize)));
         behind &= behind - 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_know_lengths_and_targets() {
+        for &op in Op::ALL {
+            let (row, info) = (OpRow::of(op), op.info());
+            // Lists have three elements.
+            let mut words = [0; 8];
+            words[0] = op as u64;
+            for operand in info.operands {
+                if matches!(operand.kind, Kind::Uses | Kind::Defs | Kind::Targets) {
+                    let lane = usize::from(operand.lane);
+                    words[lane / LANES_PER_WORD] |= 3 << (16 * (lane % LANES_PER_WORD));
+                }
+            }
+            let mut lengths = Vec::new();
+            let mut targets = 0;
+            each_row(&words, |_, row, words, next| {
+                if lengths.is_empty() {
+                    row.each_target(words, |_| targets += 1);
+                }
+                lengths.push(next);
+            });
+            assert_eq!(Some(lengths[0]), info.length(&words), "{op:?}");
+            assert_eq!(row.has_targets(), info.has_targets, "{op:?}");
+            let lists = info.operands.iter().any(|operand| operand.kind == Kind::Targets);
+            assert_eq!(targets, if lists { 3 } else { usize::from(info.has_targets) }, "{op:?}");
+        }
     }
 }

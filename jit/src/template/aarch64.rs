@@ -214,7 +214,6 @@ impl Masm for Aarch64 {
             Fpr(25),
         ],
     };
-    const MAX_BYTES: usize = 64;
 
     fn has(&self, feature: Feature) -> bool {
         match feature {

@@ -1,7 +1,7 @@
 //! Where machine code goes: bytes, labels and fix-ups. Knows no machine.
 //!
 //! dynasm's own assemblers with dynamic labels are four to eight times slower than this sink, which it writes into through
-//! [`DynasmApi`]; room is made once for each instruction of the bytecode.
+//! [`DynasmApi`].
 
 use bytecode_spec::Pc;
 use dynasmrt::{AssemblyOffset, DynasmApi};
@@ -36,7 +36,9 @@ pub enum Reach {
 /// Bytes of code under construction.
 #[derive(Debug, Default)]
 pub struct Buffer {
+    /// With room behind the code: instructions are written there at once, however short they are.
     bytes: Vec<u8>,
+    length: usize,
     labels: Vec<u32>,
     fixups: Vec<Fixup>,
     reach: Reach,
@@ -51,7 +53,7 @@ impl Buffer {
         self.reach = reach;
         self.accessing = None;
         self.faults.clear();
-        self.bytes.clear();
+        self.length = 0;
         self.fixups.clear();
         self.labels.clear();
         self.labels.resize(labels, UNBOUND);
@@ -72,7 +74,7 @@ impl Buffer {
     /// Bytes so far.
     #[inline(always)]
     pub fn position(&self) -> u32 {
-        self.bytes.len() as u32
+        self.length as u32
     }
 
     /// Where a label stands, if it is bound.
@@ -109,15 +111,31 @@ impl Buffer {
     /// Appends bytes.
     #[inline(always)]
     pub fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.bytes.extend_from_slice(&bytes);
+        match self.bytes[self.length..].first_chunk_mut() {
+            Some(room) => *room = bytes,
+            None => return self.after_growing(N, |buffer| buffer.put(bytes)),
+        }
+        self.length += N;
     }
 
-    /// Appends the first `length` of these bytes, the lowest first.
+    /// Appends the first bytes of two words, at most seven of the first, the lowest first.
     #[inline(always)]
-    pub fn put_some(&mut self, bytes: u128, length: usize) {
-        let end = self.bytes.len() + length;
-        self.bytes.extend_from_slice(&bytes.to_le_bytes());
-        self.bytes.truncate(end);
+    pub fn put_some(&mut self, words: [(u64, usize); 2]) {
+        let Some(room) = self.bytes[self.length..].first_chunk_mut::<16>() else {
+            return self.after_growing(16, |buffer| buffer.put_some(words));
+        };
+        let [head, tail] = words;
+        room[..8].copy_from_slice(&head.0.to_le_bytes());
+        room[head.1 & 7..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        self.length += head.1 + tail.1;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn after_growing(&mut self, bytes: usize, put: impl FnOnce(&mut Buffer)) {
+        const LEAST: usize = 4096;
+        self.bytes.resize(2 * self.length + bytes.max(LEAST), 0);
+        put(self);
     }
 
     /// Whether anything so far goes to a label that is not bound yet.
@@ -145,14 +163,9 @@ impl Buffer {
 
     /// Appends `with` until the position is a multiple of `to`.
     pub fn pad(&mut self, to: usize, with: u8) {
-        let length = self.bytes.len().next_multiple_of(to);
-        self.bytes.resize(length, with);
-    }
-
-    /// Makes room for so many bytes.
-    #[inline(always)]
-    pub fn reserve(&mut self, bytes: usize) {
-        self.bytes.reserve(bytes);
+        while !self.length.is_multiple_of(to) {
+            self.put([with]);
+        }
     }
 
     /// Writes all distances. False when one does not fit.
@@ -167,32 +180,32 @@ impl Buffer {
 
     /// The code.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.length]
     }
 }
 
 impl Extend<u8> for Buffer {
     #[inline(always)]
     fn extend<T: IntoIterator<Item = u8>>(&mut self, bytes: T) {
-        self.bytes.extend(bytes);
+        bytes.into_iter().for_each(|byte| self.push(byte));
     }
 }
 
 impl<'a> Extend<&'a u8> for Buffer {
     #[inline(always)]
     fn extend<T: IntoIterator<Item = &'a u8>>(&mut self, bytes: T) {
-        self.bytes.extend(bytes);
+        bytes.into_iter().for_each(|&byte| self.push(byte));
     }
 }
 
 impl DynasmApi for Buffer {
     fn offset(&self) -> AssemblyOffset {
-        AssemblyOffset(self.bytes.len())
+        AssemblyOffset(self.length)
     }
 
     #[inline(always)]
     fn push(&mut self, byte: u8) {
-        self.bytes.push(byte);
+        self.put([byte]);
     }
 
     #[inline(always)]

@@ -69,10 +69,11 @@ pub struct Compiler<M> {
 /// The driver of the templates: operands are known.
 #[derive(Debug, Default)]
 struct Driver {
+    /// The code, and zeros behind it: the last instruction may be shorter than `fixed`.
     words: Vec<u64>,
     /// The current instruction.
     pc: usize,
-    /// Its first words, with zeros behind the end of the code.
+    /// Its first words, and perhaps some of the next one.
     fixed: [u64; MAX_FIXED_WORDS],
     pins: Pins,
     floats: Vec<bool>,
@@ -164,7 +165,6 @@ impl<M: Masm> Compiler<M> {
         o.prologue(m, request);
         let (mut pc, mut heads) = (0, 0);
         while pc < code.len() {
-            m.buffer().reserve(4 * M::MAX_BYTES);
             if o.pins.heads.get(heads) == Some(&(pc as u32)) {
                 heads += 1;
                 m.align();
@@ -200,6 +200,7 @@ impl Driver {
     fn begin(&mut self, request: &Request<'_>, function: &Function, roles: &super::masm::Roles) {
         self.words.clear();
         self.words.extend_from_slice(&function.code);
+        self.words.extend([0; MAX_FIXED_WORDS]);
         self.pins.plan(function, roles);
         self.floats.clear();
         self.floats.extend(
@@ -227,11 +228,12 @@ impl Driver {
     #[inline(always)]
     fn begin_instruction(&mut self, pc: usize) {
         self.pc = pc;
-        let words = &self.words[pc..];
-        self.fixed = match words.first_chunk() {
-            Some(&first) => first,
-            None => std::array::from_fn(|i| words.get(i).copied().unwrap_or(0)),
-        };
+        self.fixed = *self.words[pc..].first_chunk().expect("there are words behind the code");
+    }
+
+    /// The function's code.
+    fn instructions(&self) -> &[u64] {
+        &self.words[..self.words.len() - MAX_FIXED_WORDS]
     }
 
     /// The fixed part of the current instruction.

@@ -311,8 +311,6 @@ pub struct Roles {
 pub trait Masm {
     /// Who is who.
     const ROLES: Roles;
-    /// No instruction of a method takes more bytes than this.
-    const MAX_BYTES: usize;
 
     /// Whether the machine that code is made for has something.
     fn has(&self, feature: Feature) -> bool;

@@ -2,7 +2,8 @@
 //! loop depth.
 
 use bytecode_spec::isa::{Words, each_row};
-use bytecode_spec::{Function, Op, Reg, ValType, liveness};
+use bytecode_spec::liveness::Liveness;
+use bytecode_spec::{Function, Op, Reg, ValType};
 
 use super::masm::{Fpr, Gpr, Roles};
 
@@ -23,8 +24,9 @@ pub(super) struct Pins {
     homes: Vec<Home>,
     /// Registers that are not in their slots.
     pub(super) pinned: Vec<Reg>,
-    /// By the pc of a call, what it must save, as bits of `pinned`; all where it is not listed.
+    /// By the pc of a call, ascending, what it must save, as bits of `pinned`; all where it is not listed.
     saved: Vec<(u32, u64)>,
+    liveness: Liveness,
     /// First instructions of loops, ascending.
     pub(super) heads: Vec<u32>,
     weights: Vec<u64>,
@@ -51,19 +53,21 @@ impl Pins {
         self.heads.clear();
         self.saved.clear();
         let code = function.code.as_slice();
-        self.find_loops(code);
+        self.find_loops(function);
         if self.heads.is_empty() {
             return;
         }
+        // Of what is no register, the weight is counted behind all others.
+        let none = function.registers.len();
         self.weights.clear();
-        self.weights.resize(function.registers.len(), 0);
+        self.weights.resize(none + 1, 0);
         let (weights, depths) = (&mut self.weights, &self.depth);
         let (mut depth, mut has_calls) = (0, false);
         each_row(code, |pc, row, words, _| {
             depth += depths[pc];
             has_calls |= row.calls && !row.ends;
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
-            row.each_register(words, |reg| weights[reg.index()] += weight);
+            row.each_register(words, none, |reg| weights[reg] += weight);
         });
         let [ints, floats] = &mut self.heaviest;
         ints.clear();
@@ -94,13 +98,8 @@ impl Pins {
 
     /// Finds which pinned registers calls must save.
     fn find_saved(&mut self, function: &Function) {
-        let Pins { pinned, saved, .. } = self;
-        let ends = liveness::live_over_calls(function, |pc, live| {
-            let bit = |i: usize, reg: Reg| u64::from(live.contains(reg)) << i;
-            saved.push((pc.0, pinned.iter().enumerate().map(|(i, &reg)| bit(i, reg)).sum()));
-        });
-        debug_assert!(ends || saved.is_empty());
-        saved.sort_unstable();
+        let Pins { pinned, saved, liveness, .. } = self;
+        liveness.over_calls(function, pinned, |pc, live| saved.push((pc.0, live)));
     }
 
     /// The pinned registers that the call at `pc` must save: those that are read behind it.
@@ -113,26 +112,20 @@ impl Pins {
     }
 
     /// Finds the heads of loops, and where loops begin and end.
-    fn find_loops(&mut self, code: &[u64]) {
-        self.depth.clear();
-        self.depth.resize(code.len() + 1, 0);
-        let (depth, heads) = (&mut self.depth, &mut self.heads);
-        each_row(code, |pc, row, words, next| {
-            if !row.has_targets {
-                return;
+    fn find_loops(&mut self, function: &Function) {
+        let Pins { depth, heads, liveness, .. } = self;
+        depth.clear();
+        depth.resize(function.code.len() + 1, 0);
+        liveness.find_blocks(function, |pc, next, displacement| {
+            if displacement <= 0 {
+                let head = (pc as i64 + i64::from(displacement)) as usize;
+                depth[head] += 1;
+                depth[next] -= 1;
+                heads.push(head as u32);
             }
-            let op = Op::from_code(words.lane(0)).expect("verified");
-            liveness::for_each_target(op, words, |displacement| {
-                if displacement <= 0 {
-                    let head = (pc as i64 + i64::from(displacement)) as usize;
-                    depth[head] += 1;
-                    depth[next] -= 1;
-                    heads.push(head as u32);
-                }
-            });
         });
-        self.heads.sort_unstable();
-        self.heads.dedup();
+        heads.sort_unstable();
+        heads.dedup();
     }
 }
 

@@ -169,7 +169,6 @@ impl Masm for X86_64 {
             Fpr(15),
         ],
     };
-    const MAX_BYTES: usize = 112;
 
     fn has(&self, feature: Feature) -> bool {
         match feature {

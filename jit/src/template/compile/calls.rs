@@ -48,7 +48,6 @@ impl Driver {
 
     /// Everything before a call but what depends on the callee. Uses `scratch[0]`.
     pub(super) fn begin_call<M: Masm>(&self, m: &mut M, args: isa::List) {
-        m.buffer().reserve(32 * (args.len as usize + 2 * self.pins.pinned.len()) + 8 * M::MAX_BYTES);
         self.pass(m, args, self.frame_bytes);
         m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
         m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u32)));
@@ -59,7 +58,6 @@ impl Driver {
 
     /// Everything behind one.
     pub(super) fn end_call<M: Masm>(&mut self, m: &mut M, results: isa::List) {
-        m.buffer().reserve(32 * results.len as usize);
         for reg in self.pins.saved_by_call(self.pc) {
             self.take(m, reg, slot::<M>(reg));
         }

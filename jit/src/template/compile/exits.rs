@@ -47,7 +47,6 @@ impl Driver {
     /// Emits that code.
     pub(super) fn emit_shared<M: Masm>(&self, m: &mut M) {
         for &(label, shared) in &self.shared {
-            m.buffer().reserve(4 * M::MAX_BYTES + 16 * self.pins.pinned.len());
             m.buffer().bind(label);
             m.enter();
             if let Shared::Helper(helper) = shared {
@@ -64,7 +63,6 @@ impl Driver {
     pub(super) fn entries<M: Masm>(&mut self, m: &mut M) -> Vec<(Pc, u32)> {
         let heads = std::mem::take(&mut self.pins.heads);
         let entries = heads.iter().map(|&head| {
-            m.buffer().reserve(4 * M::MAX_BYTES);
             let entry = m.buffer().position();
             m.enter();
             if !self.pins.pinned.is_empty() {
@@ -85,7 +83,6 @@ impl Driver {
         let trapped = m.buffer().label();
         for i in 0..self.exits.len() {
             let (label, exit) = self.exits[i];
-            m.buffer().reserve(8 * M::MAX_BYTES);
             m.buffer().bind(label);
             match exit {
                 Exit::Trap { pc, cause } => {
@@ -117,7 +114,6 @@ impl Driver {
         }
         self.emit_shared(m);
         for (table, targets) in &self.tables {
-            m.buffer().reserve(targets.len() * 4 + M::MAX_BYTES);
             m.align();
             m.buffer().bind(*table);
             for &target in targets {
@@ -129,7 +125,6 @@ impl Driver {
     /// Calls the function of a record without a slot in place of this one.
     pub(super) fn tail_call_by_helper<M: Masm>(&self, m: &mut M, pc: u32) {
         let [slot, second, _] = M::ROLES.scratch;
-        m.buffer().reserve(32 * self.pins.pinned.len());
         self.spill(m);
         Self::helper(m, Helper::TailCall, pc);
         let returned = m.buffer().label();

@@ -27,7 +27,7 @@ impl<M: Masm> Compiler<M> {
         let mut at = |label: Label| m.buffer().position_of(label).expect("the code is complete");
         // Parts come in the order in which they were emitted.
         let mut parts = vec![(abi::object::CODE as u32, Part::Entry)];
-        each_instruction(&o.words, |pc, _, _| {
+        each_instruction(o.instructions(), |pc, _, _| {
             let pc = pc as u32;
             parts.push((at(Label(pc)), Part::Instruction(Pc(pc))));
         });

@@ -181,7 +181,6 @@ impl<M: Masm> Operands<M> for Driver {
 
     fn tail_call(&mut self, m: &mut M) {
         let (operands, _) = isa::TailCall::read(self.code());
-        m.buffer().reserve(32 * operands.args.len as usize);
         self.poll(m);
         self.replace(m, operands.args);
         let entry = self.entry_of(m, operands.func);
@@ -209,7 +208,6 @@ impl<M: Masm> Operands<M> for Driver {
     fn tail_call_record(&mut self, m: &mut M) {
         let (args, _) = self.lists();
         let [slot, _, record] = M::ROLES.scratch;
-        m.buffer().reserve(32 * args.len as usize);
         let other = m.buffer().label();
         let at_slot = Mem(Addr::at(record, abi::record::SLOT));
         m.jump_if(Test { cond: Cond::Eq, width: W64, a: at_slot, b: Imm(0) }, other);
@@ -222,7 +220,6 @@ impl<M: Masm> Operands<M> for Driver {
 
     fn ret(&mut self, m: &mut M) {
         let (operands, _) = isa::Ret::read(self.code());
-        m.buffer().reserve(32 * operands.values.len as usize);
         self.leave_results(m, operands.values);
         m.leave();
     }

@@ -186,7 +186,7 @@ impl X86_64 {
         }
         head |= u64::from(form.code) << bits;
         bits += 8;
-        self.0.put_some(u128::from(tail) << bits | u128::from(head), length + bits as usize / 8);
+        self.0.put_some([(head, bits as usize / 8), (tail, length)]);
     }
 
     /// `dst op= operand`, which is no large immediate. A comparison only sets the flags.
