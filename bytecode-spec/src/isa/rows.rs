@@ -58,12 +58,13 @@ static ROWS: [OpRow; Op::ALL.len()] = {
         assert!(row.def_lanes & !2 == 0, "what is written, but in lists, is the first operand");
         let mut j = 0;
         while j < info.operands.len() {
-            let lane = info.operands[j].lane;
-            match info.operands[j].kind {
-                Kind::Target | Kind::Targets => row.target = lane,
-                Kind::Uses => row.uses = lane,
-                Kind::Defs => row.defs = lane,
-                _ => {}
+            let (kind, lane) = (info.operands[j].kind, info.operands[j].lane);
+            if matches!(kind, Kind::Target | Kind::Targets) {
+                row.target = lane;
+            } else if matches!(kind, Kind::Uses) {
+                row.uses = lane;
+            } else if matches!(kind, Kind::Defs) {
+                row.defs = lane;
             }
             j += 1;
         }
