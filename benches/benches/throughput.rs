@@ -2,9 +2,11 @@
 //! `cargo bench -p strata-benches --bench throughput -- [--quick] [KERNEL]…`. With names of kernels, only these are run.
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bytecode_spec::liveness::registers_to_clear;
 use bytecode_spec::{FuncIndex, Function, VerifiedModule, encoding, verify};
 use strata::{Config, Engine, Linker, Module, Store, TierMode};
 use strata_benches::generated::{self, Detail};
@@ -141,19 +143,22 @@ fn compiling(effort: &Effort) -> Table {
 /// Some functions of a module.
 struct Functions<'m> {
     module: &'m VerifiedModule,
-    chosen: Vec<FuncIndex>,
+    /// With the registers that must be cleared, which is found out when a function is first called.
+    chosen: Vec<(FuncIndex, Range<u32>)>,
 }
 
 impl<'m> Functions<'m> {
     fn of(module: &'m VerifiedModule, choose: impl Fn(&Function) -> bool) -> Functions<'m> {
         let imported = module.spaces().imported_funcs;
         let functions = (imported..).map(FuncIndex).zip(&module.functions);
-        let chosen = functions.filter(|(_, function)| choose(function)).map(|(func, _)| func).collect();
+        let clear = |func, function| registers_to_clear(function, module.func_type(func).params.len());
+        let chosen = functions.filter(|(_, function)| choose(function));
+        let chosen = chosen.map(|(func, function)| (func, clear(func, function))).collect();
         Functions { module, chosen }
     }
 
     fn instructions(&self) -> usize {
-        let functions = self.chosen.iter().filter_map(|&func| self.module.function(func));
+        let functions = self.chosen.iter().filter_map(|&(func, _)| self.module.function(func));
         functions.map(generated::instructions_of).sum()
     }
 
@@ -163,14 +168,15 @@ impl<'m> Functions<'m> {
         let mut bytes = 0;
         let mut all = || {
             bytes = 0;
-            for &func in &self.chosen {
+            for (func, clear) in &self.chosen {
+                let func = *func;
                 let function = self.module.function(func).expect("the module defines it");
                 let request = Request {
                     module: self.module,
                     func,
-                    // The runtime's numbers are not known here: its frames have headers, and it has registers cleared.
+                    // The runtime's number is not known here: its frames have headers.
                     frame_words: function.registers.len() as u32 + 4,
-                    clear: 0..0,
+                    clear: clear.clone(),
                     switches: false,
                     costs: &[],
                 };

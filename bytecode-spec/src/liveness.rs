@@ -4,6 +4,8 @@
 //! read behind a call, so that their values must survive it. Sets are of 64 registers at most, in one word; for more, the
 //! analysis is done again.
 
+use std::ops::Range;
+
 use crate::isa::{Op, OpRow, each_row};
 use crate::module::Function;
 use crate::types::{Pc, Reg};
@@ -42,6 +44,24 @@ pub fn live_at_entry(function: &Function) -> Option<RegSet> {
     liveness.number_blocks(function);
     let words = sets.map(|chosen| liveness.solve(function, chosen).then(|| liveness.needs[0]));
     words.collect::<Option<_>>().map(RegSet)
+}
+
+/// The registers behind the parameters that a verified function's frame must clear, as a range that covers them: those that may be
+/// read before they are written, and references, which whoever walks a frame may look at.
+///
+/// # Panics
+///
+/// May panic on a function that no verifier has accepted.
+pub fn registers_to_clear(function: &Function, params: usize) -> Range<u32> {
+    let live = live_at_entry(function);
+    let mut clear = (params..function.registers.len()).filter(|&i| {
+        let needed = || live.as_ref().is_none_or(|live| live.contains(Reg(i as u16)));
+        function.registers[i].is_ref() || needed()
+    });
+    match (clear.next(), clear.next_back()) {
+        (Some(first), last) => first as u32..last.unwrap_or(first) as u32 + 1,
+        (None, _) => 0..0,
+    }
 }
 
 /// The analysis; its memory is used for one function after the other.

@@ -353,15 +353,20 @@ impl Driver {
 
     fn clear<M: Masm>(&mut self, m: &mut M, range: &Range<u32>) {
         let at = |reg: u32| Addr::at(M::ROLES.frame, reg as i32 * 8);
-        if range.len() as u32 <= MAX_CLEARED {
-            return range.clone().for_each(|reg| m.store_slot(at(reg), Imm(0)));
+        let [zero, next, end] = M::ROLES.scratch;
+        if range.is_empty() {
+            return;
         }
-        let [_, next, end] = M::ROLES.scratch;
+        // To store a register takes half the bytes that to store a constant does.
+        m.mov(zero, Imm(0));
+        if range.len() as u32 <= MAX_CLEARED {
+            return range.clone().for_each(|reg| m.store_slot(at(reg), InReg(zero)));
+        }
         m.lea(W64, next, at(range.start));
         m.lea(W64, end, at(range.end));
         let again = m.buffer().label();
         m.buffer().bind(again);
-        m.store_slot(Addr::at(next, 0), Imm(0));
+        m.store_slot(Addr::at(next, 0), InReg(zero));
         m.int(IntOp::Add, W64, next, InReg(next), Imm(8));
         m.jump_if(Test { cond: Cond::LtU, width: W64, a: InReg(next), b: InReg(end) }, again);
     }

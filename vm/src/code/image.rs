@@ -100,7 +100,7 @@ impl Version {
             entry: image.as_ptr().cast(),
             frame_words: (HEADER_WORDS + function.registers.len().max(ty.results.len()).next_multiple_of(2))
                 as u32,
-            clear: registers_to_clear(function, ty.params.len() as u32),
+            clear: liveness::registers_to_clear(function, ty.params.len()),
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
             ask_at: AtomicU32::new(0),
@@ -241,20 +241,6 @@ impl Version {
         let place = self.image[word].get().cast::<AtomicU32>();
         // SAFETY: a feedback word is only accessed as two atomic halves, by all.
         [0, 1].map(|half| unsafe { (*place.add(half)).load(Ordering::Relaxed) })
-    }
-}
-
-/// The registers behind the parameters that must be cleared: those read before written, and references, which whoever
-/// walks a frame may look at.
-fn registers_to_clear(function: &Function, params: u32) -> Range<u32> {
-    let live = liveness::live_at_entry(function);
-    let mut clear = (params..function.registers.len() as u32).filter(|&i| {
-        let reg = bytecode_spec::Reg(i as u16);
-        function.registers[i as usize].is_ref() || live.as_ref().is_none_or(|live| live.contains(reg))
-    });
-    match (clear.next(), clear.next_back()) {
-        (Some(first), last) => first..last.unwrap_or(first) + 1,
-        (None, _) => 0..0,
     }
 }
 
