@@ -16,34 +16,30 @@ const MAX_STEPS: usize = 1 << 22;
 /// has blocks.
 const MAX_ROUNDS: usize = 16;
 
-/// A set of registers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegSet(Vec<u64>);
-
-impl RegSet {
-    /// Whether the register is in the set.
-    pub fn contains(&self, reg: Reg) -> bool {
-        self.0.get(reg.index() / 64).is_some_and(|word| word >> (reg.index() % 64) & 1 != 0)
-    }
-}
-
-/// The registers of a verified function that may be read before they are written; `None` when finding out takes more
-/// time than is worth it (take it as all of them). Takes linear time, in any case.
+/// The registers of a verified function, from number `first` on, that may be read before they are written, ascending;
+/// `None` when finding out takes more time than is worth it (take it as all of them). Takes linear time, in any case.
 ///
 /// # Panics
 ///
 /// May panic on a function that no verifier has accepted.
-pub fn live_at_entry(function: &Function) -> Option<RegSet> {
-    let mut liveness = Liveness::default();
-    let registers: Vec<Reg> = (0..function.registers.len()).map(|reg| Reg(reg as u16)).collect();
+pub fn live_at_entry(function: &Function, first: usize) -> Option<Vec<Reg>> {
+    let registers: Vec<Reg> = (first..function.registers.len()).map(|reg| Reg(reg as u16)).collect();
     let sets = registers.chunks(64);
     if sets.len().checked_mul(function.code.len())? > MAX_STEPS {
         return None;
     }
+    let mut liveness = Liveness::default();
     liveness.find_blocks(function, |_, _, _| ());
     liveness.number_blocks(function);
-    let words = sets.map(|chosen| liveness.solve(function, chosen).then(|| liveness.needs[0]));
-    words.collect::<Option<_>>().map(RegSet)
+    let mut live = Vec::new();
+    for chosen in sets {
+        if !liveness.solve(function, chosen) {
+            return None;
+        }
+        let needed = liveness.needs[0];
+        live.extend((0..).zip(chosen).filter(|(i, _)| needed >> i & 1 != 0).map(|(_, reg)| reg));
+    }
+    Some(live)
 }
 
 /// The registers behind the parameters that a verified function's frame must clear, as a range that covers them: those that may be
@@ -53,14 +49,14 @@ pub fn live_at_entry(function: &Function) -> Option<RegSet> {
 ///
 /// May panic on a function that no verifier has accepted.
 pub fn registers_to_clear(function: &Function, params: usize) -> Range<u32> {
-    let live = live_at_entry(function);
-    let mut clear = (params..function.registers.len()).filter(|&i| {
-        let needed = || live.as_ref().is_none_or(|live| live.contains(Reg(i as u16)));
-        function.registers[i].is_ref() || needed()
-    });
-    match (clear.next(), clear.next_back()) {
-        (Some(first), last) => first as u32..last.unwrap_or(first) as u32 + 1,
-        (None, _) => 0..0,
+    let all = params..function.registers.len();
+    let Some(live) = live_at_entry(function, params) else { return all.start as u32..all.end as u32 };
+    let is_ref = |&reg: &usize| function.registers[reg].is_ref();
+    let first = all.clone().find(is_ref).into_iter().chain(live.first().map(|reg| reg.index())).min();
+    let last = all.rev().find(is_ref).into_iter().chain(live.last().map(|reg| reg.index())).max();
+    match (first, last) {
+        (Some(first), Some(last)) => first as u32..last as u32 + 1,
+        _ => 0..0,
     }
 }
 

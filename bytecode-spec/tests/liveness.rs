@@ -9,8 +9,8 @@ fn live(body: impl FnOnce(&mut FunctionBuilder, [Reg; 4], [Label; 4])) -> Vec<u1
     let regs = [(); 4].map(|()| f.register(ValType::I64));
     let labels = [(); 4].map(|()| f.label());
     body(&mut f, regs, labels);
-    let set = live_at_entry(&f.finish().expect("well formed")).expect("small");
-    (0..4).filter(|&i| set.contains(Reg(i))).collect()
+    let live = live_at_entry(&f.finish().expect("well formed"), 0).expect("small");
+    live.into_iter().map(|reg| reg.0).collect()
 }
 
 fn constant(f: &mut FunctionBuilder, reg: Reg) {

@@ -158,7 +158,7 @@ impl OpRow {
     /// The same with the registers that it writes.
     #[inline(always)]
     pub fn each_def(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
-        visit(register_or(none, self.def_lanes, words[0], 1));
+        visit(usize::from((only(self.def_lanes, words) >> 16) as u16).min(none));
         if self.words == 0 {
             self.lists(words).1.regs(words).for_each(|reg| visit(reg.index()));
         }
@@ -175,20 +175,35 @@ impl OpRow {
     }
 }
 
-/// The register in a lane of an instruction's first word if it is one of `lanes`, or `none`.
+/// For each set of lanes of the first word, without the opcode's, all bits of the others: no register has the number 65,535.
+const OTHERS: [u64; 8] = {
+    let mut others = [u64::MAX; 8];
+    let mut set = 0;
+    while set < others.len() {
+        let mut lane = 1;
+        while lane < LANES_PER_WORD {
+            if set >> (lane - 1) & 1 != 0 {
+                others[set] &= !(0xffff << (16 * lane));
+            }
+            lane += 1;
+        }
+        set += 1;
+    }
+    others
+};
+
+/// The first word with 65,535 in all lanes but these.
 #[inline(always)]
-fn register_or(none: usize, lanes: u16, first: u64, lane: usize) -> usize {
-    let reg = usize::from((first >> (16 * lane)) as u16);
-    // Of a choice between the two, compilers make a branch.
-    let is_reg = usize::from(lanes >> lane & 1).wrapping_neg();
-    reg & is_reg | none & !is_reg
+fn only(lanes: u16, words: &[u64]) -> u64 {
+    words[0] | OTHERS[usize::from(lanes >> 1 & 7)]
 }
 
 /// Calls `visit` with the registers at these lanes, and with `none` for lanes of the first word that are not among them.
 #[inline(always)]
 fn each_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+    let first = only(lanes, words);
     for lane in 1..LANES_PER_WORD {
-        visit(register_or(none, lanes, words[0], lane));
+        visit(usize::from((first >> (16 * lane)) as u16).min(none));
     }
     let mut behind = lanes & !FIRST;
     while behind != 0 {
