@@ -261,7 +261,11 @@ fn threads_compile_and_run_the_same_code() -> Result {
                  ret %n
                }";
     for round in 0..20 {
-        let thresholds = Thresholds { tier1_calls: 1 + round * 7, tier1_back_edges: 1 + round * 300 };
+        let thresholds = Thresholds {
+            tier1_calls: 1 + round * 7,
+            tier1_back_edges: 1 + round * 300,
+            ..Thresholds::PRODUCTION
+        };
         let engine = Engine::new(Config::new().policy(thresholds));
         let module = Module::new(&engine, fib)?;
         let barrier = Arc::new(Barrier::new(4));

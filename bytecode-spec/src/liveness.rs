@@ -77,6 +77,54 @@ pub fn live_over_calls(function: &Function, mut visit: impl FnMut(Pc, &RegSet)) 
     true
 }
 
+/// Basic blocks of a function, where they go, and what they need.
+pub struct BlockLiveness {
+    blocks: Blocks,
+    flow: Flow,
+    starts: Vec<Pc>,
+}
+
+/// The basic blocks of a verified function and the registers that each may read before it writes them; `None` when finding out
+/// takes more time than is worth it. Takes linear time, in any case.
+///
+/// # Panics
+///
+/// May panic on a function that no verifier has accepted.
+pub fn live_at_blocks(function: &Function) -> Option<BlockLiveness> {
+    let (blocks, flow) = solve(function)?;
+    let starts = (0..).zip(&blocks.at).filter(|&(_, &block)| block != NO_BLOCK);
+    let starts = starts.map(|(pc, _)| Pc(pc)).collect();
+    Some(BlockLiveness { blocks, flow, starts })
+}
+
+impl BlockLiveness {
+    /// Where blocks start, ascending: blocks are numbered in that order.
+    pub fn starts(&self) -> &[Pc] {
+        &self.starts
+    }
+
+    /// The block that starts at `pc`, if one does.
+    pub fn block_at(&self, pc: Pc) -> Option<usize> {
+        self.blocks.at.get(pc.index()).filter(|&&block| block != NO_BLOCK).map(|&block| block as usize)
+    }
+
+    /// The blocks that control may go to from the end of a block; some maybe more than once.
+    pub fn successors(&self, block: usize) -> impl Iterator<Item = usize> {
+        let block = block as u32;
+        let first = self.flow.edges.partition_point(|&(from, _)| from < block);
+        let edges = self.flow.edges[first..].iter().take_while(move |&&(from, _)| from == block);
+        edges.map(|&(_, to)| to as usize)
+    }
+
+    /// The registers that a block may read before it writes them, or blocks behind it, ascending.
+    pub fn live_in(&self, block: usize) -> impl Iterator<Item = Reg> {
+        let words = &self.flow.live[block * self.flow.stride..][..self.flow.stride];
+        (0_u16..).step_by(64).zip(words).flat_map(|(first, &word)| {
+            (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| Reg(first + bit))
+        })
+    }
+}
+
 /// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
 /// before those that they go to, and need one visit. `None` when it takes too long.
 fn solve(function: &Function) -> Option<(Blocks, Flow)> {

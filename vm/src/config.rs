@@ -14,6 +14,8 @@ pub enum TierMode {
     Portable,
     /// In machine code of the template compiler from the first call on, where that can be had.
     Template,
+    /// In machine code of the optimizing compiler from the first call on, where that can be had. Calls wait for it.
+    Optimizing,
 }
 
 /// Configuration of an [`Engine`](crate::Engine), built by chaining.
@@ -34,6 +36,8 @@ pub struct Config {
     pub tier: TierMode,
     /// See [`Config::policy`].
     pub policy: Arc<dyn Policy>,
+    /// See [`Config::verify_ir`].
+    pub verify_ir: bool,
     /// See [`Config::max_code_bytes`].
     pub max_code_bytes: usize,
     /// See [`Config::max_stack_bytes`].
@@ -53,6 +57,7 @@ impl Default for Config {
             profile: true,
             tier: TierMode::Auto,
             policy: Arc::new(Thresholds::PRODUCTION),
+            verify_ir: cfg!(debug_assertions),
             max_code_bytes: MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
             max_native_stack_bytes: 512 << 10,
@@ -91,6 +96,13 @@ impl Config {
     /// counted where code is [profiled](Config::profile).
     pub fn policy(mut self, policy: impl Policy + 'static) -> Config {
         self.policy = Arc::new(policy);
+        self
+    }
+
+    /// Whether the optimizing compiler checks its intermediate form before it makes machine code of it; a function that fails is
+    /// [refused](crate::Module::refused). On by default where debug assertions are.
+    pub fn verify_ir(mut self, on: bool) -> Config {
+        self.verify_ir = on;
         self
     }
 

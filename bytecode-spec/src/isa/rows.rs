@@ -71,6 +71,11 @@ fn op_at(words: &[u64]) -> Op {
 }
 
 impl OpRow {
+    /// The row of the instruction of verified code that starts there.
+    pub fn of(words: &[u64]) -> OpRow {
+        ROWS[usize::from(words.lane(0))]
+    }
+
     /// Calls `visit` with the registers that an instruction of this row reads.
     #[inline(always)]
     pub fn each_use(self, words: &[u64], mut visit: impl FnMut(Reg)) {

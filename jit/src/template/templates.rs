@@ -11,6 +11,7 @@ pub(super) use branches::*;
 pub(super) use calls::*;
 pub(super) use memory::*;
 pub(super) use numeric::*;
+pub(crate) use numeric::range;
 
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::W32;

@@ -3,9 +3,9 @@
 use dynasmrt::{DynasmApi, dynasm};
 
 use super::{Aarch64, CONTEXT, FIRST, FRAME, MEMORY, OTHER, SECOND, TEMPORARY, THIRD};
-use crate::abi::{Status, instance, memory, store};
+use crate::abi::{Status, frame, instance, memory, store};
 use crate::template::masm::Value::{Imm, Mem, Reg};
-use crate::template::masm::{Addr, Masm};
+use crate::template::masm::{Addr, Gpr, Masm};
 use crate::template::stubs::Boundary;
 
 impl Aarch64 {
@@ -17,6 +17,8 @@ impl Aarch64 {
 const SEGMENT: Addr = Addr::at(SECOND, store::SEGMENT);
 
 impl Boundary for Aarch64 {
+    const ARGUMENTS: [Gpr; 6] = [Gpr(2), Gpr(3), Gpr(4), Gpr(5), Gpr(6), Gpr(7)];
+
     fn enter_from_host(&mut self) {
         let stopped = self.0.label();
         a64!(self,
@@ -34,6 +36,8 @@ impl Boundary for Aarch64 {
         a64!(self, stp X(THIRD.0), X(OTHER.0), [sp, -16]!; mov XSP(THIRD.0), sp);
         self.store_slot(SEGMENT, Reg(THIRD));
         a64!(self, blr X(TEMPORARY.0));
+        self.store_slot(Addr::at(FRAME, 0), Reg(FIRST));
+        self.mov(CONTEXT, Mem(Addr::at(FRAME, frame::INSTANCE)));
         self.mov(FIRST, Imm(Status::Returned as u64));
         self.0.bind(stopped);
         self.store_context();
@@ -54,8 +58,9 @@ impl Boundary for Aarch64 {
     }
 
     fn call_runtime(&mut self, at: Addr) {
+        // `x2` is the first scratch register, on which `at` is based.
+        self.mov(TEMPORARY, Mem(at));
         a64!(self, mov x0, X(FRAME.0); mov x1, X(SECOND.0); mov x2, X(THIRD.0));
-        self.call(at);
-        a64!(self, mov X(FIRST.0), x0);
+        a64!(self, blr X(TEMPORARY.0); mov X(FIRST.0), x0);
     }
 }

@@ -51,7 +51,7 @@ impl Driver {
         m.buffer().reserve(32 * (args.len as usize + 2 * self.pins.pinned.len()) + 8 * M::MAX_BYTES);
         self.pass(m, args, self.frame_bytes);
         m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
-        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u32)));
+        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u64)));
         for reg in self.pins.saved_by_call(self.pc) {
             self.put(m, slot::<M>(reg), reg);
         }
