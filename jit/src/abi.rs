@@ -238,11 +238,13 @@ pub enum Helper {
     Raise = 8,
     /// Goes on with the status that a helper's function gave.
     Stop = 9,
+    /// Gone to by code of the register convention, with a slot, to go to its entry of the frame convention. There is no function.
+    ToFrame = 10,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// All of them, in their order.
     pub const ALL: [Helper; Helper::COUNT] = [
@@ -256,6 +258,7 @@ impl Helper {
         Helper::Exit,
         Helper::Raise,
         Helper::Stop,
+        Helper::ToFrame,
     ];
 
     /// Its name in listings.
@@ -271,6 +274,7 @@ impl Helper {
             Helper::Exit => "exit",
             Helper::Raise => "raise",
             Helper::Stop => "stop",
+            Helper::ToFrame => "to_frame",
         }
     }
 

@@ -152,6 +152,7 @@ impl Optimizer for Cranelift {
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| Refusal::Failed(error.inner.to_string()))?;
         let code = self.context.compiled_code().expect("just compiled");
+        if std::env::var_os("DBG_CLIF").is_some() { eprintln!("{}", self.context.func.display()); std::fs::write("/tmp/wt7-code.bin", code.code_buffer()).unwrap(); for r in code.buffer.relocs() { eprintln!("{r:?}"); } }
         let native_frame = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
         if native_frame > MAX_NATIVE_FRAME {
             return Err(Refusal::TooLarge);

@@ -12,12 +12,18 @@ use crate::abi::{self, Helper, Place, Status, instance, slot, store};
 pub trait Boundary: Masm {
     /// Argument registers for integers of the [register convention](abi::Place).
     const ARGUMENTS: [Gpr; 6];
+    /// A register that is none of these, nor one that optimized code wants kept.
+    const FREE: Gpr;
 
     /// A function of the host's calling convention that enters code; see [`abi::Stubs::enter`]. It keeps, below what it saves,
     /// the address that code which stops goes to, with a status in `scratch[0]`; the store context's segment leads there.
     fn enter_from_host(&mut self);
     /// Goes to where that says.
     fn stop(&mut self);
+    /// Goes from the register convention, with context and slot, to the slot's entry of the frame convention, which keeps none of
+    /// the registers that optimized code wants kept. They are saved, unless what would be returned to is this code itself: so
+    /// tail calls may cross between the conventions for ever.
+    fn to_frame(&mut self);
     /// Calls the function whose address is at `at`, of the host's calling convention, with the frame and the last two of
     /// `scratch`; all but the fixed roles are lost. The result is in `scratch[0]`. `at` is based on `scratch[0]`.
     fn call_runtime(&mut self, at: Addr);
@@ -44,6 +50,7 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
             Helper::Exit => exit(&mut m),
+            Helper::ToFrame => m.to_frame(),
             Helper::Raise => {
                 take_context(&mut m, M::ROLES.scratch[0]);
                 stop_at(&mut m, Status::Trapped);
@@ -72,8 +79,7 @@ fn stop_at<M: Boundary>(m: &mut M, status: Status) {
 
 fn call_runtime<M: Boundary>(m: &mut M, helper: Helper) {
     let table = M::ROLES.scratch[0];
-    m.mov(table, Mem(Addr::at(M::ROLES.context, instance::STORE)));
-    m.mov(table, Mem(Addr::at(table, store::HELPERS)));
+    helpers(m, table, M::ROLES.context);
     m.call_runtime(Addr::at(table, helper.function()));
 }
 
@@ -97,6 +103,7 @@ fn stop_unless_slot<M: Boundary>(m: &mut M) {
     let go_on = m.buffer().label();
     m.jump_if(test::<M>(Cond::Eq, 0), go_on);
     m.jump_if(test::<M>(Cond::GtU, Status::Faulted as u64), go_on);
+    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
     m.stop();
     m.buffer().bind(go_on);
 }
@@ -116,9 +123,28 @@ fn interpret<M: Boundary>(m: &mut M) {
 }
 
 fn exit<M: Boundary>(m: &mut M) {
-    take_context(m, M::ROLES.scratch[1]);
+    let [first, second, _] = M::ROLES.scratch;
+    let [context, argument, ..] = M::ARGUMENTS;
+    let returned = m.buffer().label();
     m.enter();
-    go_on(m, Helper::Exit);
+    m.mov(second, Reg(argument));
+    helpers(m, first, context);
+    m.call_runtime(Addr::at(first, Helper::Exit.function()));
+    stop_unless_slot(m);
+    m.jump_if(test::<M>(Cond::Eq, 0), returned);
+    m.mov(argument, Reg(first));
+    m.mov(context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    helpers(m, second, context);
+    m.leave_to(Addr::at(second, Helper::ToFrame.stub()));
+    m.buffer().bind(returned);
+    m.mov(first, Mem(Addr::at(M::ROLES.frame, 0)));
+    m.leave();
+}
+
+/// The table of helpers.
+fn helpers<M: Masm>(m: &mut M, table: Gpr, context: Gpr) {
+    m.mov(table, Mem(Addr::at(context, instance::STORE)));
+    m.mov(table, Mem(Addr::at(table, store::HELPERS)));
 }
 
 /// Returns, or goes to the slot that the runtime gives.
@@ -169,16 +195,13 @@ pub fn frame_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
 
 /// The entry of the register convention of functions with these parameters whose slot has one of the frame convention.
 pub fn register_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
-    let [context, slot, ..] = M::ARGUMENTS;
-    let first = M::ROLES.scratch[0];
     adapter(&mut m, |m| {
-        m.mov(M::ROLES.context, Reg(context));
         for (i, (ty, place)) in Place::of(params.iter().copied()).enumerate() {
             let from = match place {
                 Place::Int(number) => M::ARGUMENTS[number],
                 Place::Float(number) => {
-                    m.bits_from_float(first, Fpr(number as u8));
-                    first
+                    m.bits_from_float(M::FREE, Fpr(number as u8));
+                    M::FREE
                 }
                 Place::Frame => continue,
             };
@@ -188,9 +211,8 @@ pub fn register_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
             }
             m.store_slot(in_frame::<M>(i), Reg(from));
         }
-        memory_of_context(m);
-        m.mov(first, Reg(slot));
-        m.leave_to(Addr::at(first, slot::ENTRY));
+        helpers(m, M::FREE, M::ARGUMENTS[0]);
+        m.leave_to(Addr::at(M::FREE, Helper::ToFrame.stub()));
     })
 }
 

@@ -58,12 +58,10 @@ impl LoadedModule {
         })
     }
 
-    /// Whether a function may return in place of one of another instance, by a tail call, or without the context of its
-    /// instance in its register, as optimized code does.
+    /// Whether a function may return in place of one of another instance, by a tail call.
     pub(crate) fn switches(&self) -> bool {
         *self.switches.get_or_init(|| {
-            let optimizes = self.engine.native().is_some_and(|native| native.optimizes());
-            optimizes || self.module.functions.iter().any(|function| {
+            self.module.functions.iter().any(|function| {
                 let mut found = false;
                 each_instruction(&function.code, |_, op, _| {
                     found |= matches!(op, Op::TailCallImport | Op::TailCallIndirect);

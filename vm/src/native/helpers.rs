@@ -19,7 +19,7 @@ pub(super) fn function(helper: Helper) -> *const () {
         Helper::Interpret => interpret_slot as *const (),
         Helper::Hot => hot as *const (),
         Helper::Exit => exit as *const (),
-        Helper::Trap | Helper::Raise | Helper::Stop => std::ptr::null(),
+        Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame => std::ptr::null(),
     }
 }
 

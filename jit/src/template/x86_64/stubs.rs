@@ -2,13 +2,23 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::{RCX, RDI, RDX, RSI, X86_64, forms};
-use crate::abi::{frame, instance, memory, store};
+use super::{Code, RAX, RCX, RDI, RDX, RSI, X86_64, forms};
+use crate::abi::{frame, instance, memory, slot, store};
 use crate::template::masm::{Addr, Gpr};
 use crate::template::stubs::Boundary;
 
+impl X86_64 {
+    /// Puts the arguments of the register convention where the frame convention has them.
+    fn take_slot(&mut self) {
+        x64!(self,
+            mov rbx, rdi; mov rax, rsi; mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE]
+        );
+    }
+}
+
 impl Boundary for X86_64 {
     const ARGUMENTS: [Gpr; 6] = [RDI, RSI, RDX, RCX, Gpr(8), Gpr(9)];
+    const FREE: Gpr = RAX;
 
     fn enter_from_host(&mut self) {
         let stopped = self.0.label();
@@ -32,6 +42,23 @@ impl Boundary for X86_64 {
 
     fn stop(&mut self) {
         x64!(self, mov rcx, [rbx + instance::STORE]; mov rsp, [rcx + store::SEGMENT]; ret);
+    }
+
+    fn to_frame(&mut self) {
+        let (returned, is_saved) = (self.0.label(), self.0.label());
+        // lea rax, [rip + returned]
+        self.0.put([0x48, 0x8d, 0x05]);
+        self.distance(returned);
+        x64!(self, cmp [rsp], rax);
+        self.jump_on(Code::Equal, is_saved);
+        x64!(self, push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14);
+        self.take_slot();
+        x64!(self, call QWORD [rax + slot::ENTRY]);
+        self.0.bind(returned);
+        x64!(self, pop r14; pop r13; pop r12; pop rbx; pop rbp; ret);
+        self.0.bind(is_saved);
+        self.take_slot();
+        x64!(self, jmp QWORD [rax + slot::ENTRY]);
     }
 
     fn call_runtime(&mut self, at: Addr) {
