@@ -60,7 +60,7 @@ impl Default for Config {
             verify_ir: cfg!(debug_assertions),
             max_code_bytes: MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
-            max_native_stack_bytes: 512 << 10,
+            max_native_stack_bytes: 1 << 20,
             max_memory_bytes: 4 << 30,
             max_table_elements: 10_000_000,
         }
@@ -121,7 +121,7 @@ impl Config {
     }
 
     /// Bytes of native stack that host functions and code calling each other may use together before they trap with
-    /// `StackOverflow`. 512 KiB by default.
+    /// `StackOverflow`. 1 MiB by default.
     pub fn max_native_stack_bytes(mut self, bytes: usize) -> Config {
         self.max_native_stack_bytes = bytes;
         self

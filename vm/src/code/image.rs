@@ -12,7 +12,7 @@ use strata_jit::optimizing::Entry;
 
 use super::{CodeObject, LoadedModule, Optimized, OptimizedObject, SideExit};
 use crate::frames::{Frame, HEADER_WORDS};
-use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, Policy, Refusal};
+use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -187,8 +187,9 @@ impl Version {
         let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
         if is_new {
             let slot = self.loaded().slot(self.func);
-            slot.calls_left.store(1, Ordering::Relaxed);
-            slot.back_edges_left.store(1, Ordering::Relaxed);
+            // The first call has been asked about.
+            slot.calls_left.store(FIRST_COUNTED[0], Ordering::Relaxed);
+            slot.back_edges_left.store(FIRST_COUNTED[1], Ordering::Relaxed);
             let entry = code.entry().cast_mut();
             // Optimized code, if there is some already, stays.
             let interpret = self.loaded().engine.native().map_or(std::ptr::null(), |native| native.interpret);
@@ -243,12 +244,12 @@ impl Version {
     /// Counts calls, or back edges to the `head` of a loop, that code of the template compiler counted, and asks the policy.
     pub(crate) fn count(&self, head: Option<Pc>) {
         let slot = self.loaded().slot(self.func);
-        let (total, left) = match head {
-            None => (&self.template_calls, &slot.calls_left),
-            Some(_) => (&self.template_back_edges, &slot.back_edges_left),
+        let (total, left, first) = match head {
+            None => (&self.template_calls, &slot.calls_left, FIRST_COUNTED[0]),
+            Some(_) => (&self.template_back_edges, &slot.back_edges_left, FIRST_COUNTED[1]),
         };
-        let counted = if total.load(Ordering::Relaxed) == 0 { 1 } else { COUNTED };
-        let count = total.load(Ordering::Relaxed).saturating_add(counted);
+        let before = total.load(Ordering::Relaxed);
+        let count = before.saturating_add(if before == 0 { first } else { COUNTED });
         total.store(count, Ordering::Relaxed);
         left.store(COUNTED, Ordering::Relaxed);
         let has_loops = head.is_none() && self.optimized.has_loops();

@@ -167,7 +167,9 @@ impl Policy for Thresholds {
 /// The policy is asked about a loop at the first back edge and every so many behind it.
 pub(crate) const BACK_EDGES: u32 = 1024;
 
-/// Code of the template compiler asks at its first call and back edge, and every so many of each after that.
+/// Code of the template compiler asks first after so many calls and back edges,
+pub(crate) const FIRST_COUNTED: [u32; 2] = [2, 1];
+/// and after so many of each behind that.
 pub(crate) const COUNTED: u32 = 1024;
 
 /// A branch that was left out of optimized code is taken in after it was taken so many times.
