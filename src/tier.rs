@@ -36,11 +36,11 @@ impl TierChoice {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
-            TierChoice::Template if cfg!(all(target_os = "linux", target_arch = "x86_64")) => None,
-            TierChoice::Template => Some("tier template is not there on this machine".to_owned()),
-            TierChoice::Interpreter | TierChoice::Optimizing => {
-                Some(format!("tier {} is not part of this version", self.name()))
+            TierChoice::Template | TierChoice::Optimizing => {
+                let has_code = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+                (!has_code).then(|| format!("tier {} is not there on this machine", self.name()))
             }
+            TierChoice::Interpreter => Some(format!("tier {} is not part of this version", self.name())),
         }
     }
 
@@ -49,7 +49,7 @@ impl TierChoice {
         match self.missing() {
             Some(missing) => Err(Failure::Message {
                 status: REFUSED,
-                text: format!("{missing}; take portable, template or auto"),
+                text: format!("{missing}; take portable, template, optimizing or auto"),
             }),
             None => Ok(()),
         }
@@ -60,7 +60,8 @@ impl TierChoice {
         match self {
             TierChoice::Portable => TierMode::Portable,
             TierChoice::Template => TierMode::Template,
-            TierChoice::Interpreter | TierChoice::Optimizing | TierChoice::Auto => TierMode::Auto,
+            TierChoice::Optimizing => TierMode::Optimizing,
+            TierChoice::Interpreter | TierChoice::Auto => TierMode::Auto,
         }
     }
 

@@ -201,7 +201,11 @@ fn the_policy_is_asked_and_obeyed() -> Result {
     let asked = policy.asked.lock().unwrap().clone();
     let of = |func| asked.iter().filter(|(f, _)| *f == func).map(|(_, event)| *event).collect::<Vec<_>>();
     assert_eq!(of(0), [Event::Calls(1), Event::BackEdges(1), Event::BackEdges(1025), Event::Calls(3)]);
-    assert_eq!(of(1), [Event::Calls(1)]);
+    // Machine code asks too, since it may be optimized.
+    assert_eq!(
+        of(1),
+        if has_machine_code() { vec![Event::Calls(1), Event::Calls(2)] } else { vec![Event::Calls(1)] }
+    );
     if has_machine_code() {
         assert_eq!(module.functions_run(), [(Tier::Portable, 1), (Tier::Template, 1)]);
         assert_eq!(module.refused(), []);
@@ -261,7 +265,11 @@ fn threads_compile_and_run_the_same_code() -> Result {
                  ret %n
                }";
     for round in 0..20 {
-        let thresholds = Thresholds { tier1_calls: 1 + round * 7, tier1_back_edges: 1 + round * 300 };
+        let thresholds = Thresholds {
+            tier1_calls: 1 + round * 7,
+            tier1_back_edges: 1 + round * 300,
+            ..Thresholds::PRODUCTION
+        };
         let engine = Engine::new(Config::new().policy(thresholds));
         let module = Module::new(&engine, fib)?;
         let barrier = Arc::new(Barrier::new(4));

@@ -129,7 +129,7 @@ pub fn instructions_of(function: &Function) -> usize {
 pub fn has_loop(function: &Function) -> bool {
     let mut found = false;
     each_instruction(function, |op, words| {
-        for_each_target(op, words, |displacement| found |= displacement <= 0);
+        for_each_target(words, |displacement| found |= displacement <= 0);
     });
     found
 }

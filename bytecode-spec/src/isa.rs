@@ -321,7 +321,7 @@ impl OpInfo {
     /// opcode without such lists.
     pub fn lists(&self, words: &[u64]) -> Option<(List, List)> {
         self.operands.iter().find(|operand| operand.kind == Kind::Uses)?;
-        let (uses, defs, _) = OpRow::of(self.op).lists(words);
+        let (uses, defs, _) = OpRow::of(words).lists(words);
         Some((uses, defs))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::isa::{Op, OpRow, each_row};
+use crate::isa::{OpRow, each_row};
 use crate::module::Function;
 use crate::types::{Pc, Reg};
 
@@ -29,7 +29,7 @@ pub fn live_at_entry(function: &Function, first: usize) -> Option<Vec<Reg>> {
         return None;
     }
     let mut liveness = Liveness::default();
-    liveness.find_blocks(function, |_, _, _| ());
+    liveness.find_blocks(function, false, |_, _, _| ());
     liveness.number_blocks(function);
     let mut live = Vec::new();
     for chosen in sets {
@@ -60,10 +60,76 @@ pub fn registers_to_clear(function: &Function, params: usize) -> Range<u32> {
     }
 }
 
+/// Basic blocks of a function, where they go, and what they need.
+#[derive(Clone, Debug)]
+pub struct BlockLiveness {
+    blocks: Vec<u32>,
+    starts: Vec<Pc>,
+    edges: Vec<(u32, u32)>,
+    /// For each 64 registers, those that each block needs.
+    needs: Vec<Vec<u64>>,
+}
+
+/// The basic blocks of a verified function and the registers that each may read before it writes them; `None` when finding out
+/// takes more time than is worth it. Takes linear time, in any case.
+///
+/// # Panics
+///
+/// May panic on a function that no verifier has accepted.
+pub fn live_at_blocks(function: &Function) -> Option<BlockLiveness> {
+    let mut liveness = Liveness::default();
+    liveness.find_blocks(function, false, |_, _, _| ());
+    liveness.number_blocks(function);
+    let registers: Vec<Reg> = (0..function.registers.len()).map(|reg| Reg(reg as u16)).collect();
+    let sets = registers.len().div_ceil(64).max(1);
+    if sets.checked_mul(function.code.len())? > MAX_STEPS {
+        return None;
+    }
+    let mut needs = Vec::new();
+    for set in 0..sets {
+        let chosen = &registers[64 * set..registers.len().min(64 * (set + 1))];
+        if !liveness.solve(function, chosen) {
+            return None;
+        }
+        needs.push(liveness.needs.clone());
+    }
+    let Liveness { blocks, edges, .. } = liveness;
+    let starts = (0..).map(Pc).zip(&blocks).filter(|&(_, &block)| block != NO_BLOCK);
+    Some(BlockLiveness { starts: starts.map(|(pc, _)| pc).collect(), blocks, edges, needs })
+}
+
+impl BlockLiveness {
+    /// Where blocks start, ascending: blocks are numbered in that order.
+    pub fn starts(&self) -> &[Pc] {
+        &self.starts
+    }
+
+    /// The block that starts at `pc`, if one does.
+    pub fn block_at(&self, pc: Pc) -> Option<usize> {
+        self.blocks.get(pc.index()).filter(|&&block| block != NO_BLOCK).map(|&block| block as usize)
+    }
+
+    /// The blocks that control may go to from the end of a block; some maybe more than once.
+    pub fn successors(&self, block: usize) -> impl Iterator<Item = usize> {
+        let block = block as u32;
+        let first = self.edges.partition_point(|&(from, _)| from < block);
+        let edges = self.edges[first..].iter().take_while(move |&&(from, _)| from == block);
+        edges.map(|&(_, to)| to as usize)
+    }
+
+    /// The registers that a block may read before it writes them, or blocks behind it, ascending.
+    pub fn live_in(&self, block: usize) -> impl Iterator<Item = Reg> {
+        (0_u16..).step_by(64).zip(&self.needs).flat_map(move |(first, needs)| {
+            let word = needs[block];
+            (0..64).filter(move |bit| word >> bit & 1 != 0).map(move |bit| Reg(first + bit))
+        })
+    }
+}
+
 /// The analysis; its memory is used for one function after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness {
-    /// Basic blocks, which calls end too: their numbers, by the pc that they start at. [`NO_BLOCK`] where none starts.
+    /// Basic blocks: their numbers, by the pc that they start at. [`NO_BLOCK`] where none starts.
     blocks: Vec<u32>,
     count: usize,
     /// The bit of each register, or none; and none behind them.
@@ -74,28 +140,33 @@ pub struct Liveness {
     writes: Vec<u64>,
     /// From which block to which, in the order of the former.
     edges: Vec<(u32, u32)>,
-    /// Calls, but tail calls: where, the block that follows, and what they write.
+    /// Calls that end blocks, but tail calls: where, the block that follows, and what they write.
     calls: Vec<(Pc, u32, u64)>,
 }
 
 const NO_BLOCK: u32 = u32::MAX;
 
 impl Liveness {
-    /// Looks at where a verified function branches to, for what is asked about it then. Calls `visit` with the pc of every branch, that
+    /// Finds the blocks of a verified function, for what is asked about it then; calls may end them too. Calls `visit` with the pc of every branch, that
     /// of the instruction behind it, and every displacement.
     ///
     /// # Panics
     ///
     /// May panic on a function that no verifier has accepted; so may the other methods.
     #[inline(always)]
-    pub fn find_blocks(&mut self, function: &Function, mut visit: impl FnMut(usize, usize, i32)) {
+    pub fn find_blocks(
+        &mut self,
+        function: &Function,
+        calls_end: bool,
+        mut visit: impl FnMut(usize, usize, i32),
+    ) {
         const STARTS: u32 = 0;
         let (code, blocks) = (function.code.as_slice(), &mut self.blocks);
         blocks.clear();
         blocks.resize(code.len() + 1, NO_BLOCK);
         blocks[0] = STARTS;
         each_row(code, |pc, row, words, next| {
-            if row.has_targets() | row.ends | row.calls {
+            if row.has_targets() | row.ends | (row.calls & calls_end) {
                 blocks[next] = STARTS;
                 row.each_target(words, |displacement| {
                     blocks[target(pc, displacement)] = STARTS;
@@ -106,7 +177,7 @@ impl Liveness {
     }
 
     /// Calls `visit` with the pc of every call but tail calls, in their order, and which of the `chosen` registers may be read
-    /// behind it and are not its results: bit 0 for the first one. The function is the one that [`find_blocks`](Self::find_blocks) was given last. False, without calls, when that
+    /// behind it and are not its results: bit 0 for the first one. The function is the one whose blocks [were found](Self::find_blocks) last, calls ending them. False, without calls, when that
     /// takes more time than is worth it (take it as all registers). Takes linear time, in any case.
     ///
     /// # Panics
@@ -209,6 +280,6 @@ fn target(pc: usize, displacement: i32) -> usize {
 }
 
 /// Calls `visit` with every branch displacement of the instruction, in words from its start.
-pub fn for_each_target(op: Op, words: &[u64], visit: impl FnMut(i32)) {
-    OpRow::of(op).each_target(words, visit);
+pub fn for_each_target(words: &[u64], visit: impl FnMut(i32)) {
+    OpRow::of(words).each_target(words, visit);
 }

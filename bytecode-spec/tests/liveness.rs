@@ -97,7 +97,7 @@ fn over_calls() {
     let mut found = Vec::new();
     let function = f.finish().expect("well formed");
     let mut liveness = Liveness::default();
-    liveness.find_blocks(&function, |_, _, _| ());
+    liveness.find_blocks(&function, true, |_, _, _| ());
     assert!(liveness.over_calls(&function, &[a, b, c, d], |_, live| found.push(live)));
     assert_eq!(found, [0b11, 0]);
 }

@@ -1,6 +1,8 @@
 //! The contract with generated code: where it finds what belongs to the runtime, by offsets in bytes. The runtime asserts
 //! that its structures are laid out so.
 
+use bytecode_spec::ValType;
+
 /// Words of a frame's header, before its registers; offsets from the frame pointer.
 pub mod frame {
     /// Frame pointer of the caller.
@@ -14,10 +16,30 @@ pub mod frame {
     /// Bytes of the header.
     pub const HEADER: i32 = 32;
 
-    /// What generated code writes for the return pc of a call at bytecode `pc`. It returns by the native stack; this is for
-    /// whoever walks frames.
-    pub const fn return_pc(pc: u32) -> u64 {
-        (pc as u64) << 1 | 1
+    /// What generated code writes for the return pc of a call at a [site](super::site). It returns by the native stack; this is
+    /// for whoever walks frames.
+    pub const fn return_pc(site: u64) -> u64 {
+        site << 1 | 1
+    }
+
+    /// The site of such a word; `None` for an address.
+    pub const fn site_of(return_pc: u64) -> Option<u64> {
+        if return_pc & 1 == 1 { Some(return_pc >> 1) } else { None }
+    }
+}
+
+/// A place in machine code, as numbers name it: the bytecode instruction's pc, and whether the optimizing compiler made the code.
+pub mod site {
+    const OPTIMIZED: u64 = 1 << 32;
+
+    /// The site of an instruction in optimized code.
+    pub const fn optimized(pc: u32) -> u64 {
+        pc as u64 | OPTIMIZED
+    }
+
+    /// Pc of a site, and whether the code is optimized.
+    pub const fn parts(site: u64) -> (u32, bool) {
+        (site as u32, site & OPTIMIZED != 0)
     }
 }
 
@@ -90,8 +112,49 @@ pub mod record {
 pub mod slot {
     /// Entry of the frame convention; never null.
     pub const ENTRY: i32 = 8;
+    /// Entry of the [register convention](super::Place).
+    pub const REGISTER_ENTRY: i32 = 16;
+    /// Calls of counting code that are left until it asks the policy; 32 bits.
+    pub const CALLS_LEFT: i32 = 24;
+    /// The same for back edges.
+    pub const BACK_EDGES_LEFT: i32 = 28;
     /// Bytes of a slot.
-    pub const SIZE: i32 = 16;
+    pub const SIZE: i32 = 32;
+}
+
+/// Where a parameter is in the register convention, that of optimized code. Its functions have the calling convention `tail` of
+/// Cranelift, and are called with the instance context, the function's slot, and then parameters in machine registers; the frame,
+/// all of whose header but the version is written, is in Cranelift's pinned register. They return the first result's bits;
+/// the others are in the frame's registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the argument register for integers of that number.
+    Int(usize),
+    /// In the argument register for floats of that number.
+    Float(usize),
+    /// In its own register of the frame.
+    Frame,
+}
+
+impl Place {
+    /// Parameters of integer and reference types that are passed in machine registers, behind context and slot.
+    pub const INTS: usize = 4;
+    /// Parameters of float types that are.
+    pub const FLOATS: usize = 8;
+
+    /// The places of parameters of these types.
+    pub fn of(params: impl IntoIterator<Item = ValType>) -> impl Iterator<Item = (ValType, Place)> {
+        let (mut ints, mut floats) = (0, 0);
+        params.into_iter().map(move |ty| {
+            let is_float = matches!(ty, ValType::F32 | ValType::F64);
+            let (next, most) = if is_float { (&mut floats, Place::FLOATS) } else { (&mut ints, Place::INTS) };
+            if *next == most {
+                return (ty, Place::Frame);
+            }
+            *next += 1;
+            (ty, if is_float { Place::Float(*next - 1) } else { Place::Int(*next + 1) })
+        })
+    }
 }
 
 /// A code object.
@@ -102,16 +165,16 @@ pub mod object {
     pub const CODE: i32 = 16;
 }
 
-/// What a trap leaves in the store context: the instruction's pc, and the cause's code.
+/// What a trap leaves in the store context: the instruction's site, and the cause's code.
 pub mod trap {
-    /// The word for a trap at bytecode `pc`.
-    pub const fn at(pc: u32, cause: u16) -> u64 {
-        (pc as u64) << 16 | cause as u64
+    /// The word for a trap at a [site](super::site).
+    pub const fn at(site: u64, cause: u16) -> u64 {
+        site << 16 | cause as u64
     }
 
-    /// Pc and cause of such a word.
-    pub const fn parts(word: u64) -> (u32, u16) {
-        ((word >> 16) as u32, word as u16)
+    /// Site and cause of such a word.
+    pub const fn parts(word: u64) -> (u64, u16) {
+        (word >> 16, word as u16)
     }
 
     /// In place of a pc: the function of the frame has not started; its caller's call is where it stopped.
@@ -145,7 +208,8 @@ pub struct Stubs {
 
 /// What generated code goes to for what it does not do itself. It calls a stub, with the table of helpers in the first scratch
 /// register, the instruction's pc in the second, and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
-/// the frame and these, and comes back unless that says to stop: then it goes to the entry from the host.
+/// the frame and these, and comes back unless that says to stop: then it goes to the entry from the host. Optimized code calls the
+/// runtime's functions itself, with [sites](site) for pcs; what it goes to gets the instance context as its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Helper {
@@ -165,15 +229,37 @@ pub enum Helper {
     Interpret = 4,
     /// Not called, but gone to, with what [`trap`] says in the first scratch register. There is no function behind it.
     Trap = 5,
+    /// `(frame, pc) -> slot`: code that counts has been called, or gone back to the head of a loop at `pc`, as often as it was to
+    /// be; pinned registers are in the frame. 0, or a slot whose entry goes on there in better code.
+    Hot = 6,
+    /// Gone to by optimized code, with a side exit: `(frame, exit) -> slot` finds where the activation goes on, as for `Interpret`.
+    Exit = 7,
+    /// Gone to by optimized code, as `Trap`. (The same for the next one.)
+    Raise = 8,
+    /// Goes on with the status that a helper's function gave.
+    Stop = 9,
+    /// Gone to by code of the register convention, with a slot, to go to its entry of the frame convention. There is no function.
+    ToFrame = 10,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 11;
 
     /// All of them, in their order.
-    pub const ALL: [Helper; Helper::COUNT] =
-        [Helper::Step, Helper::Call, Helper::TailCall, Helper::Safepoint, Helper::Interpret, Helper::Trap];
+    pub const ALL: [Helper; Helper::COUNT] = [
+        Helper::Step,
+        Helper::Call,
+        Helper::TailCall,
+        Helper::Safepoint,
+        Helper::Interpret,
+        Helper::Trap,
+        Helper::Hot,
+        Helper::Exit,
+        Helper::Raise,
+        Helper::Stop,
+        Helper::ToFrame,
+    ];
 
     /// Its name in listings.
     pub const fn name(self) -> &'static str {
@@ -184,6 +270,11 @@ impl Helper {
             Helper::Safepoint => "safepoint",
             Helper::Interpret => "interpret",
             Helper::Trap => "trap",
+            Helper::Hot => "hot",
+            Helper::Exit => "exit",
+            Helper::Raise => "raise",
+            Helper::Stop => "stop",
+            Helper::ToFrame => "to_frame",
         }
     }
 

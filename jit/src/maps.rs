@@ -50,6 +50,8 @@ pub enum Part {
     Trap(Option<Pc>, TrapCause),
     /// What hot code jumps to when something asks for attention.
     Poll(Option<Pc>),
+    /// What counting code jumps to when it is to ask for better code.
+    Hot(Option<Pc>),
     /// A call, or tail call, that a helper makes: of a host function, or into an instance without machine code.
     Call(Pc),
     /// What all traps do.
@@ -81,6 +83,10 @@ impl fmt::Display for Part {
             Part::Poll(pc) => {
                 place(f, pc)?;
                 f.write_str(".poll")
+            }
+            Part::Hot(pc) => {
+                place(f, pc)?;
+                f.write_str(".hot")
             }
             Part::Call(pc) => {
                 place(f, Some(pc))?;

@@ -59,22 +59,51 @@ pub const ALL: &[Configuration] = &[
         name: "osr",
         fuel: false,
         profile: false,
-        configure: |config| {
-            config.policy(Thresholds { tier1_calls: 0, tier1_back_edges: 1 }).fuel(false).profile(true)
-        },
+        configure: |config| config.policy(thresholds([0, 1], [0, 0])).fuel(false).profile(true),
     },
-    // From the second call on, so that interpreted functions and machine code call each other.
+    // The optimizing compiler at first call.
+    Configuration {
+        name: "optimizing",
+        fuel: false,
+        profile: false,
+        configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false),
+    },
+    Configuration {
+        name: "optimizing-fuel",
+        fuel: true,
+        profile: false,
+        configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false),
+    },
+    // Optimized code only in the middle of functions, entered from the interpreter.
+    Configuration {
+        name: "optimizing-osr",
+        fuel: false,
+        profile: false,
+        configure: |config| config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true),
+    },
+    // The same, entered from code of the template compiler.
+    Configuration {
+        name: "optimizing-osr-template",
+        fuel: false,
+        profile: false,
+        configure: |config| config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true),
+    },
+    // From the second and third call on, so that all tiers call each other.
     Configuration {
         name: "mixed",
         fuel: true,
         profile: false,
-        configure: |config| {
-            config.policy(Thresholds { tier1_calls: 2, tier1_back_edges: 1 }).fuel(true).profile(true)
-        },
+        configure: |config| config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true),
     },
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: false, configure: |config| config },
 ];
+
+/// Calls and back edges for the template compiler, and for the optimizing one.
+fn thresholds(template: [u32; 2], optimizing: [u32; 2]) -> Thresholds {
+    let ([tier1_calls, tier1_back_edges], [tier2_calls, tier2_back_edges]) = (template, optimizing);
+    Thresholds { tier1_calls, tier1_back_edges, tier2_calls, tier2_back_edges }
+}
 
 impl Configuration {
     /// An engine of this configuration, with the limits of `config`.

@@ -495,7 +495,7 @@ fn block_costs(code: &[u64]) -> Rc<[u64]> {
         if effects.has(Effect::Calls) || effects.has(Effect::Ends) || effects.has(Effect::Safepoint) {
             starts[next] = true;
         }
-        liveness::for_each_target(op, &code[pc..], |words| {
+        liveness::for_each_target(&code[pc..], |words| {
             starts[(pc as i64 + i64::from(words)) as usize] = true;
         });
         pc = next;

@@ -14,6 +14,8 @@ pub enum TierMode {
     Portable,
     /// In machine code of the template compiler from the first call on, where that can be had.
     Template,
+    /// In machine code of the optimizing compiler from the first call on, where that can be had. Calls wait for it.
+    Optimizing,
 }
 
 /// Configuration of an [`Engine`](crate::Engine), built by chaining.
@@ -34,6 +36,8 @@ pub struct Config {
     pub tier: TierMode,
     /// See [`Config::policy`].
     pub policy: Arc<dyn Policy>,
+    /// See [`Config::verify_ir`].
+    pub verify_ir: bool,
     /// See [`Config::max_code_bytes`].
     pub max_code_bytes: usize,
     /// See [`Config::max_stack_bytes`].
@@ -53,9 +57,10 @@ impl Default for Config {
             profile: true,
             tier: TierMode::Auto,
             policy: Arc::new(Thresholds::PRODUCTION),
+            verify_ir: cfg!(debug_assertions),
             max_code_bytes: MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
-            max_native_stack_bytes: 512 << 10,
+            max_native_stack_bytes: 1 << 20,
             max_memory_bytes: 4 << 30,
             max_table_elements: 10_000_000,
         }
@@ -94,6 +99,13 @@ impl Config {
         self
     }
 
+    /// Whether the optimizing compiler checks its intermediate form before it makes machine code of it; a function that fails is
+    /// [refused](crate::Module::refused). On by default where debug assertions are.
+    pub fn verify_ir(mut self, on: bool) -> Config {
+        self.verify_ir = on;
+        self
+    }
+
     /// Bytes of address space for the engine's machine code; functions that find no room stay in the interpreter, which
     /// [`Module::refused`](crate::Module::refused) tells. 256 MiB by default.
     pub fn max_code_bytes(mut self, bytes: usize) -> Config {
@@ -109,7 +121,7 @@ impl Config {
     }
 
     /// Bytes of native stack that host functions and code calling each other may use together before they trap with
-    /// `StackOverflow`. 512 KiB by default.
+    /// `StackOverflow`. 1 MiB by default.
     pub fn max_native_stack_bytes(mut self, bytes: usize) -> Config {
         self.max_native_stack_bytes = bytes;
         self

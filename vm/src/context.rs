@@ -80,6 +80,9 @@ const _: () = {
     assert!(offset_of!(FuncRecord, instance) == abi::record::INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == abi::record::SIGNATURE as usize);
     assert!(offset_of!(CodeSlot, entry) == abi::slot::ENTRY as usize);
+    assert!(offset_of!(CodeSlot, register_entry) == abi::slot::REGISTER_ENTRY as usize);
+    assert!(offset_of!(CodeSlot, calls_left) == abi::slot::CALLS_LEFT as usize);
+    assert!(offset_of!(CodeSlot, back_edges_left) == abi::slot::BACK_EDGES_LEFT as usize);
     assert!(size_of::<CodeSlot>() == abi::slot::SIZE as usize);
 };
 

@@ -55,6 +55,7 @@ impl Engine {
         match self.0.config.tier {
             TierMode::Auto => Some(&*self.0.config.policy),
             TierMode::Template => Some(&Thresholds::EAGER),
+            TierMode::Optimizing => Some(&Thresholds::OPTIMIZING),
             TierMode::Portable => None,
         }
     }

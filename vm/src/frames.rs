@@ -11,9 +11,11 @@
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
 use bytecode_spec::Pc;
+use strata_jit::abi;
 
 use crate::code::Version;
 use crate::context::{FuncRecord, InstanceContext};
+use crate::trap::Tier;
 
 /// Words before the registers.
 pub(crate) const HEADER_WORDS: usize = 4;
@@ -96,17 +98,20 @@ pub(crate) enum Place {
     /// A return pc: the instruction is the call before it.
     Behind(*const u64),
     /// The current instruction, or the call, of machine code; by its pc.
-    Pc(Pc),
+    Pc(Pc, Tier),
 }
 
 impl Place {
     /// The place of the call that a frame's return pc belongs to.
     pub(crate) fn of_call(return_pc: *const u64) -> Place {
-        match return_pc.addr() as u64 {
-            // Words are aligned: what is odd is a number.
-            number if number & 1 == 1 => Place::Pc(Pc((number >> 1) as u32)),
-            _ => Place::Behind(return_pc),
-        }
+        // Words are aligned: what is odd is a number.
+        abi::frame::site_of(return_pc.addr() as u64).map_or(Place::Behind(return_pc), Place::of_site)
+    }
+
+    /// The place of a [site](abi::site) in machine code.
+    pub(crate) fn of_site(site: u64) -> Place {
+        let (pc, is_optimized) = abi::site::parts(site);
+        Place::Pc(Pc(pc), if is_optimized { Tier::Optimizing } else { Tier::Template })
     }
 
     /// The instruction's pc in the code of `version`.
@@ -114,7 +119,7 @@ impl Place {
         match self {
             Place::At(address) => version.pc_of(address.addr()),
             Place::Behind(address) => version.pc_of(address.addr() - 1),
-            Place::Pc(pc) => pc,
+            Place::Pc(pc, _) => pc,
         }
     }
 }

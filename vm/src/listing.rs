@@ -62,6 +62,7 @@ impl Module {
                 Ok(print(&text, tier, &listing))
             }
             Tier::Template => Err(refused("there is no compiler for this machine; name another target")),
+            Tier::Optimizing => Err(refused("its optimized code cannot be listed yet")),
             Tier::Portable => Err(refused("the portable interpreter runs bytecode; take tier template")),
         }
     }
@@ -100,6 +101,7 @@ fn heading(out: &mut String, text: &FunctionText, part: Part) {
         | Part::LoopEntry(_)
         | Part::Trap(..)
         | Part::Poll(_)
+        | Part::Hot(_)
         | Part::Call(_)
         | Part::Trapped
         | Part::Shared(_)

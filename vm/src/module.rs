@@ -115,14 +115,16 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
-        let (mut portable, mut template) = (0, 0);
+        let (mut portable, mut template, mut optimizing) = (0, 0, 0);
         for version in self.functions().filter_map(|func| self.0.existing_version(func)) {
             // What got machine code without having been counted was never interpreted.
             let was_counted = version.calls.load(Ordering::Relaxed) > 0;
-            portable += usize::from(version.native().is_none() || was_counted);
+            let is_compiled = version.native().is_some() || version.optimized.exists();
+            portable += usize::from(!is_compiled || was_counted);
             template += usize::from(version.native().is_some());
+            optimizing += usize::from(version.optimized.exists());
         }
-        let tiers = [(Tier::Portable, portable), (Tier::Template, template)];
+        let tiers = [(Tier::Portable, portable), (Tier::Template, template), (Tier::Optimizing, optimizing)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 

@@ -137,7 +137,7 @@ impl FunctionProfile {
             }
             let ends = op.info().effects.has(Effect::Ends);
             let is_table = kind(Kind::Targets).is_some();
-            liveness::for_each_target(op, &code[at..], |displacement| {
+            liveness::for_each_target(&code[at..], |displacement| {
                 let target = Pc((at as i64 + i64::from(displacement)) as u32);
                 let [taken, not_taken] = if is_table {
                     [tables.next().map_or(0, |count| count.load(Ordering::Relaxed)), 0]

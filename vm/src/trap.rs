@@ -19,6 +19,8 @@ pub enum Tier {
     Portable,
     /// Machine code of the template compiler.
     Template,
+    /// Machine code of the optimizing compiler.
+    Optimizing,
 }
 
 impl Tier {
@@ -27,6 +29,7 @@ impl Tier {
         match self {
             Tier::Portable => "portable",
             Tier::Template => "template",
+            Tier::Optimizing => "optimizing",
         }
     }
 }
@@ -177,7 +180,7 @@ impl FrameInfo {
                     line: line.map(|at| at.line),
                     tier: Some(match place {
                         Place::At(_) | Place::Behind(_) => Tier::Portable,
-                        Place::Pc(_) => Tier::Template,
+                        Place::Pc(_, tier) => tier,
                     }),
                 }
             }

@@ -4,6 +4,7 @@
 use super::OpInfo;
 use super::fields::Tail;
 use super::{Effect, Kind, LANES_PER_WORD, List, Op, Words};
+use crate::types::Reg;
 
 /// What walks over code look at of an opcode, in twelve bytes: the rows of all opcodes stay in a processor's first cache, their
 /// [`OpInfo`]s do not.
@@ -95,10 +96,10 @@ pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, OpRow, &[u64], usize)
 const FIRST: u16 = (1 << LANES_PER_WORD) - 1;
 
 impl OpRow {
-    /// The row of an opcode.
+    /// The row of the instruction of verified code that starts there.
     #[inline(always)]
-    pub fn of(op: Op) -> OpRow {
-        ROWS[op as usize]
+    pub fn of(words: &[u64]) -> OpRow {
+        ROWS[usize::from(words.lane(0))]
     }
 
     /// Whether it may go elsewhere than to the next instruction.
@@ -143,6 +144,16 @@ impl OpRow {
         tail.words()
     }
 
+    /// The registers that an instruction of this row reads.
+    pub fn uses(self, words: &[u64]) -> impl Iterator<Item = Reg> {
+        in_lanes(self.use_lanes, words).chain(self.lists(words).0.regs(words))
+    }
+
+    /// The registers that it writes.
+    pub fn defs(self, words: &[u64]) -> impl Iterator<Item = Reg> {
+        in_lanes(self.def_lanes, words).chain(self.lists(words).1.regs(words))
+    }
+
     /// Calls `visit` with the registers that an instruction of this row reads, and with `none` where it reads none.
     ///
     /// To visit what counts for nothing costs less than to find out, for each place, whether there is a register: processors
@@ -173,6 +184,11 @@ impl OpRow {
             uses.regs(words).chain(defs.regs(words)).for_each(|reg| visit(reg.index()));
         }
     }
+}
+
+fn in_lanes(lanes: u16, words: &[u64]) -> impl Iterator<Item = Reg> {
+    let lanes = (0..u16::BITS as usize).filter(move |lane| lanes >> lane & 1 != 0);
+    lanes.map(|lane| Reg(words.lane(lane)))
 }
 
 /// For each set of lanes of the first word, without the opcode's, all bits of the others: no register has the number 65,535.
@@ -219,7 +235,7 @@ mod tests {
     #[test]
     fn rows_know_lengths_and_targets() {
         for &op in Op::ALL {
-            let (row, info) = (OpRow::of(op), op.info());
+            let (row, info) = (OpRow::of(&[op as u64]), op.info());
             // Lists have three elements.
             let mut words = [0; 8];
             words[0] = op as u64;

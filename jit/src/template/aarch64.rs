@@ -1,6 +1,6 @@
 //! aarch64: three-operand instructions of four bytes, none of which but loads and stores take an operand from memory.
 //!
-//! `x19` is the frame, `x20` the context, `x21` the memory; `x9`, `x10` and `x11` are scratch; `x16`, `x17`, `v30` and `v31` are
+//! `x21` is the frame, `x20` the context, `x19` the memory; `x2`, `x10` and `x11` are scratch; `x16`, `x17`, `v30` and `v31` are
 //! this file's own, for operands and constants that an instruction does not take. `x18` belongs to the platform. All others hold
 //! pinned registers, but those that a callee saves of the floats, which there are enough without.
 //!
@@ -39,16 +39,17 @@ impl Aarch64 {
     }
 }
 
-const FIRST: Gpr = Gpr(9);
+const FIRST: Gpr = Gpr(2);
 const SECOND: Gpr = Gpr(10);
 const THIRD: Gpr = Gpr(11);
 /// The machine file's own: for the first operand of an instruction, and for what has to do with a single one.
 const TEMPORARY: Gpr = Gpr(16);
 /// The same for the second operand, and for constants and addresses while the first is in use.
 const OTHER: Gpr = Gpr(17);
-const FRAME: Gpr = Gpr(19);
+/// Where code of the optimizing compiler has it too.
+const FRAME: Gpr = Gpr(21);
 const CONTEXT: Gpr = Gpr(20);
-const MEMORY: Gpr = Gpr(21);
+const MEMORY: Gpr = Gpr(19);
 const STACK: Gpr = Gpr(31);
 /// In data processing, register 31 is always zero.
 const ZERO: Gpr = Gpr(31);
@@ -176,13 +177,13 @@ impl Masm for Aarch64 {
         pins: &[
             Gpr(0),
             Gpr(1),
-            Gpr(2),
             Gpr(3),
             Gpr(4),
             Gpr(5),
             Gpr(6),
             Gpr(7),
             Gpr(8),
+            Gpr(9),
             Gpr(12),
             Gpr(13),
             Gpr(14),

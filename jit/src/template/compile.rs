@@ -17,8 +17,8 @@ use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, TrapCause, VerifiedModule}
 
 use super::buffer::{Label, Reach};
 use super::masm::Value::{Imm, Mem, Reg as InReg};
-use super::masm::Width::W64;
-use super::masm::{Addr, Cond, Gpr, Int, IntOp, Masm, Test};
+use super::masm::Width::{W32, W64};
+use super::masm::{Access, Addr, Cond, Gpr, Int, IntOp, Masm, Test};
 use super::operands::{Lane, Operands};
 use super::pins::{Home, Pins};
 use super::templates;
@@ -40,6 +40,10 @@ pub struct Request<'a> {
     pub switches: bool,
     /// With fuel, for each word where a basic block starts, its instructions; otherwise empty.
     pub costs: &'a [u32],
+    /// Whether the code counts calls and back edges down, in the function's slot.
+    pub counts: bool,
+    /// Whether activations enter the code wherever optimized code is left, and not only at loop heads.
+    pub landing: bool,
 }
 
 /// Why a function stays in the interpreter.
@@ -80,6 +84,10 @@ struct Driver {
     frame_bytes: i32,
     imported_funcs: u32,
     switches: bool,
+    /// Where the function's slot is, if the code counts.
+    counts: Option<i32>,
+    /// Where activations enter.
+    heads: Vec<u32>,
     exits: Vec<(Label, Exit)>,
     tables: Vec<(Label, Vec<Label>)>,
     shared: Vec<(Label, Shared)>,
@@ -125,6 +133,11 @@ enum Exit {
     TailCall {
         pc: u32,
     },
+    /// Calls, or back edges to a head, are counted down; `resume` follows.
+    Hot {
+        pc: u32,
+        resume: Label,
+    },
 }
 
 impl<M: Masm> Compiler<M> {
@@ -165,9 +178,11 @@ impl<M: Masm> Compiler<M> {
         o.prologue(m, request);
         let (mut pc, mut heads) = (0, 0);
         while pc < code.len() {
-            if o.pins.heads.get(heads) == Some(&(pc as u32)) {
+            if o.heads.get(heads) == Some(&(pc as u32)) {
                 heads += 1;
-                m.align();
+                if o.pins.heads.binary_search(&(pc as u32)).is_ok() {
+                    m.align();
+                }
                 o.begin_block();
             } else if m.buffer().is_referenced(Label(pc as u32)) {
                 o.begin_block();
@@ -212,11 +227,36 @@ impl Driver {
         self.frame_bytes = request.frame_words as i32 * 8;
         self.imported_funcs = request.module.spaces().imported_funcs;
         self.switches = request.switches;
+        let slot = |func: u32| (func - self.imported_funcs) as i32 * abi::slot::SIZE;
+        self.counts = request.counts.then(|| slot(request.func.0));
+        self.heads.clear();
+        self.heads.extend_from_slice(&self.pins.heads);
+        if request.landing {
+            self.add_landings();
+        }
         self.exits.clear();
         self.tables.clear();
         self.shared.clear();
         self.begin_block();
         self.trapped = None;
+    }
+
+    /// Lets activations enter at all branches, and where they go.
+    fn add_landings(&mut self) {
+        let mut heads = std::mem::take(&mut self.heads);
+        let code = self.instructions();
+        isa::each_row(code, |pc, row, words, next| {
+            if row.has_targets() || row.ends {
+                heads.extend([pc as u32, next as u32]);
+                row.each_target(words, |displacement| {
+                    heads.push((pc as i64 + i64::from(displacement)) as u32);
+                });
+            }
+        });
+        heads.sort_unstable();
+        heads.dedup();
+        heads.retain(|&head| (head as usize) < code.len());
+        self.heads = heads;
     }
 
     /// Control may come from elsewhere.
@@ -342,6 +382,7 @@ impl Driver {
         m.jump_if(Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit }, asked);
         m.buffer().bind(resume);
         self.exits.push((asked, Exit::Entry { resume }));
+        self.count_down(m, abi::slot::CALLS_LEFT, abi::trap::ON_ENTRY);
         self.clear(m, &request.clear);
         let params = request.module.func_type(request.func).params.len();
         for &reg in &self.pins.pinned {
@@ -393,8 +434,27 @@ impl Driver {
         self.exits.push((label, exit));
     }
 
+    /// Counts something down, if the code counts, and asks for better code at the end.
+    fn count_down<M: Masm>(&mut self, m: &mut M, what: i32, pc: u32) {
+        let Some(slot) = self.counts else { return };
+        let [slots, left, _] = M::ROLES.scratch;
+        m.mov(slots, Mem(Addr::at(M::ROLES.context, abi::instance::SLOTS)));
+        let at = Addr::at(slots, slot + what);
+        m.load(Access::U32, left, at);
+        m.int(IntOp::Sub, W32, left, InReg(left), Imm(1));
+        m.store(Access::U32, at, left);
+        let (hot, resume) = (m.buffer().label(), m.buffer().label());
+        m.jump_if(Test { cond: Cond::Eq, width: W32, a: InReg(left), b: Imm(0) }, hot);
+        m.buffer().bind(resume);
+        self.exits.push((hot, Exit::Hot { pc, resume }));
+    }
+
     /// A safepoint if a displacement goes backwards, or to the instruction itself, and the loop has none yet.
     fn poll_if_backward<M: Masm>(&mut self, m: &mut M, displacement: i32) {
+        if displacement <= 0 {
+            // Before it is known whether it is taken: testing does no harm, and nothing need be kept for that.
+            self.count_down(m, abi::slot::BACK_EDGES_LEFT, self.pc as u32);
+        }
         if displacement <= 0 && !self.polled {
             self.poll(m);
         }

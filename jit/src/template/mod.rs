@@ -22,3 +22,5 @@ pub mod aarch64;
 pub use aarch64 as host;
 #[cfg(not(target_arch = "aarch64"))]
 pub use x86_64 as host;
+
+pub(crate) use templates::range;

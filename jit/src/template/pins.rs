@@ -116,7 +116,7 @@ impl Pins {
         let Pins { depth, heads, liveness, .. } = self;
         depth.clear();
         depth.resize(function.code.len() + 1, 0);
-        liveness.find_blocks(function, |pc, next, displacement| {
+        liveness.find_blocks(function, true, |pc, next, displacement| {
             if displacement <= 0 {
                 let head = (pc as i64 + i64::from(displacement)) as usize;
                 depth[head] += 1;

@@ -1,18 +1,29 @@
 //! The code that every engine needs once: the boundary between the runtime and generated code.
 
+use bytecode_spec::ValType;
+
 use super::buffer::Reach;
 use super::masm::Value::{Imm, Mem, Reg};
-use super::masm::Width::W64;
-use super::masm::{Addr, Cond, Masm, Test};
-use crate::abi::{self, Helper, Status, instance, store};
+use super::masm::Width::{W32, W64};
+use super::masm::{Addr, Cond, Fpr, Gpr, IntUnary, Masm, Test};
+use crate::abi::{self, Helper, Place, Status, instance, slot, store};
 
 /// What a machine does there in its own way.
 pub trait Boundary: Masm {
+    /// Argument registers for integers of the [register convention](abi::Place).
+    const ARGUMENTS: [Gpr; 6];
+    /// A register that is none of these, nor one that optimized code wants kept.
+    const FREE: Gpr;
+
     /// A function of the host's calling convention that enters code; see [`abi::Stubs::enter`]. It keeps, below what it saves,
     /// the address that code which stops goes to, with a status in `scratch[0]`; the store context's segment leads there.
     fn enter_from_host(&mut self);
     /// Goes to where that says.
     fn stop(&mut self);
+    /// Goes from the register convention, with context and slot, to the slot's entry of the frame convention, which keeps none of
+    /// the registers that optimized code wants kept. They are saved, unless what would be returned to is this code itself: so
+    /// tail calls may cross between the conventions for ever.
+    fn to_frame(&mut self);
     /// Calls the function whose address is at `at`, of the host's calling convention, with the frame and the last two of
     /// `scratch`; all but the fixed roles are lost. The result is in `scratch[0]`. `at` is based on `scratch[0]`.
     fn call_runtime(&mut self, at: Addr);
@@ -28,14 +39,26 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
     let enter = begin(&mut m);
     m.enter_from_host();
     let fault = begin(&mut m);
+    // Nothing but the frame is sure to be in its register.
+    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
     stop_at(&mut m, Status::Faulted);
     let helpers = Helper::ALL.map(|helper| {
         let start = begin(&mut m);
         match helper {
             Helper::Step | Helper::Call | Helper::Safepoint => call(&mut m, helper),
-            Helper::TailCall => tail_call(&mut m),
+            Helper::TailCall | Helper::Hot => call_for_slot(&mut m, helper),
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
+            Helper::Exit => exit(&mut m),
+            Helper::ToFrame => m.to_frame(),
+            Helper::Raise => {
+                take_context(&mut m, M::ROLES.scratch[0]);
+                stop_at(&mut m, Status::Trapped);
+            }
+            Helper::Stop => {
+                take_context(&mut m, M::ROLES.scratch[0]);
+                m.stop();
+            }
         }
         start
     });
@@ -56,8 +79,7 @@ fn stop_at<M: Boundary>(m: &mut M, status: Status) {
 
 fn call_runtime<M: Boundary>(m: &mut M, helper: Helper) {
     let table = M::ROLES.scratch[0];
-    m.mov(table, Mem(Addr::at(M::ROLES.context, instance::STORE)));
-    m.mov(table, Mem(Addr::at(table, store::HELPERS)));
+    helpers(m, table, M::ROLES.context);
     m.call_runtime(Addr::at(table, helper.function()));
 }
 
@@ -81,31 +103,127 @@ fn stop_unless_slot<M: Boundary>(m: &mut M) {
     let go_on = m.buffer().label();
     m.jump_if(test::<M>(Cond::Eq, 0), go_on);
     m.jump_if(test::<M>(Cond::GtU, Status::Faulted as u64), go_on);
+    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
     m.stop();
     m.buffer().bind(go_on);
 }
 
-fn tail_call<M: Boundary>(m: &mut M) {
+fn call_for_slot<M: Boundary>(m: &mut M, helper: Helper) {
     m.enter();
-    call_runtime(m, Helper::TailCall);
+    call_runtime(m, helper);
     stop_unless_slot(m);
     m.leave();
 }
 
 fn interpret<M: Boundary>(m: &mut M) {
     let [slot, argument, _] = M::ROLES.scratch;
-    let (frame, context, memory) = (M::ROLES.frame, M::ROLES.context, M::ROLES.memory);
-    let returned = m.buffer().label();
     m.enter();
     m.mov(argument, Reg(slot));
-    call_runtime(m, Helper::Interpret);
+    go_on(m, Helper::Interpret);
+}
+
+fn exit<M: Boundary>(m: &mut M) {
+    let [first, second, _] = M::ROLES.scratch;
+    let [context, argument, ..] = M::ARGUMENTS;
+    let returned = m.buffer().label();
+    m.enter();
+    m.mov(second, Reg(argument));
+    helpers(m, first, context);
+    m.call_runtime(Addr::at(first, Helper::Exit.function()));
     stop_unless_slot(m);
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
-    m.mov(context, Mem(Addr::at(frame, abi::frame::INSTANCE)));
-    m.mov(memory, Mem(Addr::at(context, instance::MEMORY)));
-    m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
-    m.leave_to(Addr::at(slot, abi::slot::ENTRY));
+    m.mov(argument, Reg(first));
+    m.mov(context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    helpers(m, second, context);
+    m.leave_to(Addr::at(second, Helper::ToFrame.stub()));
     m.buffer().bind(returned);
-    m.mov(slot, Mem(Addr::at(frame, 0)));
+    m.mov(first, Mem(Addr::at(M::ROLES.frame, 0)));
     m.leave();
+}
+
+/// The table of helpers.
+fn helpers<M: Masm>(m: &mut M, table: Gpr, context: Gpr) {
+    m.mov(table, Mem(Addr::at(context, instance::STORE)));
+    m.mov(table, Mem(Addr::at(table, store::HELPERS)));
+}
+
+/// Returns, or goes to the slot that the runtime gives.
+fn go_on<M: Boundary>(m: &mut M, helper: Helper) {
+    let returned = m.buffer().label();
+    let slot = M::ROLES.scratch[0];
+    call_runtime(m, helper);
+    stop_unless_slot(m);
+    m.jump_if(test::<M>(Cond::Eq, 0), returned);
+    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    memory_of_context(m);
+    m.leave_to(Addr::at(slot, slot::ENTRY));
+    m.buffer().bind(returned);
+    m.mov(slot, Mem(Addr::at(M::ROLES.frame, 0)));
+    m.leave();
+}
+
+fn memory_of_context<M: Masm>(m: &mut M) {
+    let memory = M::ROLES.memory;
+    m.mov(memory, Mem(Addr::at(M::ROLES.context, instance::MEMORY)));
+    m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
+}
+
+/// The two arguments of what optimized code goes to.
+fn take_context<M: Boundary>(m: &mut M, second: Gpr) {
+    let [context, argument, ..] = M::ARGUMENTS;
+    m.mov(M::ROLES.context, Reg(context));
+    m.mov(second, Reg(argument));
+}
+
+/// The entry of the frame convention of functions with these parameters whose slot has one of the register convention: it goes
+/// there. It takes no native stack, so tail calls may cross between conventions for ever.
+pub fn frame_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
+    let [context, slot, ..] = M::ARGUMENTS;
+    adapter(&mut m, |m| {
+        for (i, (_, place)) in Place::of(params.iter().copied()).enumerate() {
+            match place {
+                Place::Int(number) => m.mov(M::ARGUMENTS[number], Mem(in_frame::<M>(i))),
+                Place::Float(number) => m.fmov(Fpr(number as u8), Mem(in_frame::<M>(i))),
+                Place::Frame => {}
+            }
+        }
+        m.mov(slot, Reg(M::ROLES.scratch[0]));
+        m.mov(context, Reg(M::ROLES.context));
+        m.leave_to(Addr::at(slot, slot::REGISTER_ENTRY));
+    })
+}
+
+/// The entry of the register convention of functions with these parameters whose slot has one of the frame convention.
+pub fn register_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
+    adapter(&mut m, |m| {
+        for (i, (ty, place)) in Place::of(params.iter().copied()).enumerate() {
+            let from = match place {
+                Place::Int(number) => M::ARGUMENTS[number],
+                Place::Float(number) => {
+                    m.bits_from_float(M::FREE, Fpr(number as u8));
+                    M::FREE
+                }
+                Place::Frame => continue,
+            };
+            // What is above the lower half is not specified.
+            if matches!(ty, ValType::I32 | ValType::F32) {
+                m.int_unary(IntUnary::Wrap, W32, from, Reg(from));
+            }
+            m.store_slot(in_frame::<M>(i), Reg(from));
+        }
+        helpers(m, M::FREE, M::ARGUMENTS[0]);
+        m.leave_to(Addr::at(M::FREE, Helper::ToFrame.stub()));
+    })
+}
+
+fn adapter<M: Boundary>(m: &mut M, emit: impl FnOnce(&mut M)) -> Vec<u8> {
+    m.buffer().reset(0, Reach::Near);
+    m.enter();
+    emit(m);
+    m.buffer().bytes().to_vec()
+}
+
+/// A register of the frame.
+fn in_frame<M: Masm>(register: usize) -> Addr {
+    Addr::at(M::ROLES.frame, register as i32 * 8)
 }

@@ -10,6 +10,7 @@ use bytecode_spec::isa::{Const, Move, Select};
 pub(super) use branches::*;
 pub(super) use calls::*;
 pub(super) use memory::*;
+pub(crate) use numeric::range;
 pub(super) use numeric::*;
 
 use super::masm::Value::{Imm, Mem, Reg};

@@ -1,6 +1,6 @@
 //! x86-64: two-operand instructions, most of which take one operand from memory.
 //!
-//! `rbx` is the frame, `r15` the context, `r14` the memory; `rax`, `rcx` and `rdx` are scratch, since division and shifts want
+//! `r15` is the frame (where code of the optimizing compiler has it too), `rbx` the context, `r14` the memory; `rax`, `rcx` and `rdx` are scratch, since division and shifts want
 //! them; all others hold pinned registers. SSE2 is assumed; what newer processors have is used where it is found.
 
 use dynasmrt::{DynasmApi, dynasm};
@@ -53,6 +53,7 @@ const RBX: Gpr = Gpr(3);
 const RSI: Gpr = Gpr(6);
 const RDI: Gpr = Gpr(7);
 const R14: Gpr = Gpr(14);
+const R15: Gpr = Gpr(15);
 /// The machine file's own float scratch.
 const TEMPORARY: Fpr = Fpr(1);
 /// Free where a method's result is no float.
@@ -145,8 +146,8 @@ impl X86_64 {
 
 impl Masm for X86_64 {
     const ROLES: Roles = Roles {
-        frame: RBX,
-        context: Gpr(15),
+        frame: R15,
+        context: RBX,
         memory: R14,
         stack: Gpr(4),
         scratch: [RAX, RCX, RDX],

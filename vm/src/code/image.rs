@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use bytecode_spec::isa::{LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
-use super::{CodeObject, LoadedModule};
+use strata_jit::optimizing::Entry;
+
+use super::{CodeObject, LoadedModule, Optimized, OptimizedObject, SideExit};
 use crate::frames::{Frame, HEADER_WORDS};
-use crate::tiering::policy::{Candidate, Decision, Event, Refusal};
+use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -35,8 +37,16 @@ pub(crate) struct Version {
     pub(crate) ask_at: AtomicU32,
     /// Entry of its machine code, or null.
     pub(crate) native_entry: AtomicPtr<u8>,
-    /// Its machine code, or why there is none to be had.
+    /// Its machine code of the template compiler, or why there is none to be had.
     native: OnceLock<Result<CodeObject, Refusal>>,
+    /// The same, with entries wherever optimized code is left.
+    landing: OnceLock<Result<CodeObject, Refusal>>,
+    /// Its optimized code.
+    pub(crate) optimized: Optimized,
+    /// Calls that code of the template compiler has counted.
+    template_calls: AtomicU32,
+    /// Back edges that it has.
+    template_back_edges: AtomicU32,
     /// How often the function was entered, while profiled.
     pub(crate) calls: AtomicU32,
     /// With fuel: for each word where a basic block starts, the block's instructions.
@@ -106,6 +116,10 @@ impl Version {
             ask_at: AtomicU32::new(0),
             native_entry: AtomicPtr::default(),
             native: OnceLock::new(),
+            landing: OnceLock::new(),
+            optimized: Optimized::default(),
+            template_calls: AtomicU32::new(0),
+            template_back_edges: AtomicU32::new(0),
             calls: AtomicU32::new(0),
             costs: if module.engine.config().fuel { block_costs(function) } else { Box::default() },
             targets: Box::default(),
@@ -125,45 +139,167 @@ impl Version {
         version
     }
 
-    /// Asks the policy what is to become of the function, unless it has or will never have machine code, and does that.
+    /// Asks the policy what is to become of the function, unless that is settled, and does it. A back edge is to the `head` of a loop.
     #[cold]
     #[inline(never)]
-    pub(crate) fn ask(&self, event: Event) {
+    pub(crate) fn ask(&self, event: Event, head: Option<Pc>) {
         let module = self.loaded();
-        let Some(policy) = module.engine.policy().filter(|_| self.native.get().is_none()) else { return };
+        let is_settled = if module.engine.native().is_some_and(|native| native.optimizes()) {
+            self.optimized.refusal().is_some() && self.native.get().is_some()
+        } else {
+            self.native.get().is_some()
+        };
+        let Some(policy) = module.engine.policy().filter(|_| !is_settled) else { return };
         let candidate = Candidate { module: &module.module, func: self.func, event };
         match policy.decide(&candidate) {
             Decision::Wait { calls } => self.ask_at.store(calls, Ordering::Relaxed),
             Decision::Compile(Tier::Portable) => {}
-            Decision::Compile(Tier::Template) => {
-                if let Err(refusal) = self.compile() {
+            Decision::Compile(Tier::Template) => self.compile_for(policy, &candidate),
+            Decision::Compile(Tier::Optimizing) => {
+                let entry = head.map_or(Entry::Start, Entry::Loop);
+                if let Err(refusal) = self.optimize(entry) {
                     policy.refused(&candidate, refusal);
+                }
+                if self.optimized.refusal().is_some() {
+                    self.compile_for(policy, &candidate);
                 }
             }
         }
     }
 
-    /// Makes machine code of the function, unless that was tried before. Calls that come later find it.
+    fn compile_for(&self, policy: &dyn Policy, candidate: &Candidate<'_>) {
+        let is_new = self.native.get().is_none();
+        if let Err(refusal) = self.compile()
+            && is_new
+        {
+            policy.refused(candidate, refusal);
+        }
+    }
+
+    /// Makes machine code of the template compiler, unless that was tried before. Calls that come later find it, or better code.
     pub(crate) fn compile(&self) -> Result<(), Refusal> {
+        let mut is_new = false;
         let make = || {
+            is_new = true;
             let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
-            CodeObject::install(self, native.compile(self)?)
+            CodeObject::install(self, native.compile(self, false)?)
         };
         let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
-        let entry = code.entry().cast_mut();
-        self.native_entry.store(entry, Ordering::Release);
-        self.loaded().slot(self.func).entry.store(entry, Ordering::Release);
+        if is_new {
+            let slot = self.loaded().slot(self.func);
+            // The first call has been asked about.
+            slot.calls_left.store(FIRST_COUNTED[0], Ordering::Relaxed);
+            slot.back_edges_left.store(FIRST_COUNTED[1], Ordering::Relaxed);
+            let entry = code.entry().cast_mut();
+            // Optimized code, if there is some already, stays.
+            let interpret = self.loaded().engine.native().map_or(std::ptr::null(), |native| native.interpret);
+            let before = (interpret.cast_mut(), Ordering::AcqRel, Ordering::Relaxed);
+            if slot.entry.compare_exchange(before.0, entry, before.1, before.2).is_ok() {
+                self.native_entry.store(entry, Ordering::Release);
+            }
+        }
         Ok(())
     }
 
-    /// The function's machine code, if it has any.
+    /// Has optimized code made for an entry, unless it is there or being made.
+    pub(crate) fn optimize(&self, entry: Entry) -> Result<(), Refusal> {
+        if !self.optimized.begin(entry) {
+            return Ok(());
+        }
+        self.make_optimized(entry)
+    }
+
+    fn make_optimized(&self, entry: Entry) -> Result<(), Refusal> {
+        match self.loaded().engine.native() {
+            Some(native) => native.optimize(self, entry),
+            None => self.install(entry, Err(Refusal::NoMachineCode)),
+        }
+    }
+
+    /// Installs what the optimizing compiler gave: calls that come later find it.
+    pub(crate) fn install(
+        &self,
+        entry: Entry,
+        code: Result<strata_jit::optimizing::OptimizedCode, Refusal>,
+    ) -> Result<(), Refusal> {
+        let module = self.loaded();
+        let adapter = || {
+            let native = module.engine.native().ok_or(Refusal::NoMachineCode)?;
+            native.frame_entry(&module.module.func_type(self.func).params).ok_or(Refusal::OutOfCodeSpace)
+        };
+        let made = code.and_then(|code| {
+            adapter()?;
+            OptimizedObject::install(self, entry, code)
+        });
+        let object = self.optimized.end(entry, made)?;
+        if entry == Entry::Start {
+            let (slot, adapter) = (module.slot(self.func), adapter()?.cast_mut());
+            slot.register_entry.store(object.start().cast_mut(), Ordering::Release);
+            slot.entry.store(adapter, Ordering::Release);
+            self.native_entry.store(adapter, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Counts calls, or back edges to the `head` of a loop, that code of the template compiler counted, and asks the policy.
+    pub(crate) fn count(&self, head: Option<Pc>) {
+        let slot = self.loaded().slot(self.func);
+        let (total, left, first) = match head {
+            None => (&self.template_calls, &slot.calls_left, FIRST_COUNTED[0]),
+            Some(_) => (&self.template_back_edges, &slot.back_edges_left, FIRST_COUNTED[1]),
+        };
+        let before = total.load(Ordering::Relaxed);
+        let count = before.saturating_add(if before == 0 { first } else { COUNTED });
+        total.store(count, Ordering::Relaxed);
+        left.store(COUNTED, Ordering::Relaxed);
+        let has_loops = head.is_none() && self.optimized.has_loops();
+        // What has a hot loop and is called again is hot as a whole.
+        if has_loops {
+            _ = self.optimize(Entry::Start);
+        }
+        let calls = self.calls.load(Ordering::Relaxed);
+        let event = match head {
+            Some(_) => Event::BackEdges(count),
+            None => Event::Calls(calls.saturating_add(count)),
+        };
+        self.ask(event, head);
+    }
+
+    /// A side exit was taken: where the activation goes on in code of the template compiler, if it can.
+    pub(crate) fn exited(&self, side: &SideExit) -> bool {
+        if self.optimized.exited(side) {
+            _ = self.make_optimized(side.entry);
+        }
+        if !side.landing.entry.load(Ordering::Acquire).is_null() {
+            return true;
+        }
+        let make = || {
+            let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
+            CodeObject::install(self, native.compile(self, true)?)
+        };
+        let Ok(code) = self.landing.get_or_init(make) else { return false };
+        let Some(entry) = code.entry_at(side.exit.pc) else { return false };
+        side.landing.entry.store(entry.cast_mut(), Ordering::Release);
+        true
+    }
+
+    /// The instruction that a fault at an address of the function's code belongs to, and whether the code is optimized.
+    pub(crate) fn fault_at(&self, address: usize) -> Option<(Pc, Tier)> {
+        let template = [self.native(), self.landing.get().and_then(|code| code.as_ref().ok())];
+        let found = template.into_iter().flatten().find_map(|code| code.fault_at(address));
+        let optimized = || Some((self.optimized.fault_at(address)?, Tier::Optimizing));
+        found.map(|pc| (pc, Tier::Template)).or_else(optimized)
+    }
+
+    /// The function's machine code of the template compiler, if it has any.
     pub(crate) fn native(&self) -> Option<&CodeObject> {
         self.native.get()?.as_ref().ok()
     }
 
-    /// Why it has none, if it was to have some.
+    /// Why it lacks code that it was to have.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.native.get()?.as_ref().err().copied()
+        let native = self.native.get().and_then(|code| code.as_ref().err().copied());
+        native.or_else(|| self.optimized.refusal())
     }
 
     /// Clears the registers of a new frame that must be.
@@ -252,7 +388,7 @@ fn block_costs(function: &Function) -> Box<[u32]> {
     leaders[0] = true;
     each_instruction(code, |pc, op, next| {
         let mut ends_block = op.info().effects.has(Effect::Ends) || op.info().effects.has(Effect::Calls);
-        liveness::for_each_target(op, &code[pc..], |displacement| {
+        liveness::for_each_target(&code[pc..], |displacement| {
             leaders[(pc as i64 + i64::from(displacement)) as usize] = true;
             ends_block = true;
         });

@@ -5,16 +5,18 @@
 
 mod image;
 mod object;
+mod optimized;
 mod space;
 
 pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
 pub(crate) use object::CodeObject;
+pub(crate) use optimized::{Optimized, OptimizedObject, SideExit};
 pub(crate) use space::CodeSpace;
 
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
-use bytecode_spec::{FuncIndex, Op, VerifiedModule};
+use bytecode_spec::{FuncIndex, Function, Op, VerifiedModule};
 
 use crate::engine::Engine;
 use crate::tiering::policy::Event;
@@ -30,20 +32,29 @@ pub(crate) struct LoadedModule {
     pub(crate) signatures: Box<[u32]>,
     /// See [`switches`](Self::switches).
     switches: OnceLock<bool>,
+    /// The module itself, to be kept by who works for it elsewhere.
+    pub(crate) this: Weak<LoadedModule>,
 }
 
 impl LoadedModule {
     pub(crate) fn new(engine: &Engine, module: VerifiedModule) -> Arc<LoadedModule> {
         let signatures = module.types.iter().map(|def| engine.signature(&def.ty)).collect();
-        let interpret = engine.native().map_or(std::ptr::null_mut(), |native| native.interpret.cast_mut());
-        let slot = |_| CodeSlot { version: AtomicPtr::default(), entry: AtomicPtr::new(interpret) };
+        let interpret = engine.native().map_or(std::ptr::null(), |native| native.interpret);
+        let optimizing = engine.native().filter(|native| native.optimizes());
+        let slot = |function: &Function| {
+            // Without room for the adapter, nothing is optimized.
+            let params = &module.types[function.ty.index()].ty.params;
+            let register_entry = optimizing.and_then(|native| native.register_entry(params));
+            CodeSlot::new(interpret, register_entry.unwrap_or(std::ptr::null()))
+        };
         let slots = module.functions.iter().map(slot).collect();
-        Arc::new(LoadedModule {
+        Arc::new_cyclic(|this| LoadedModule {
             engine: engine.clone(),
             module,
             slots,
             signatures,
             switches: OnceLock::new(),
+            this: this.clone(),
         })
     }
 
@@ -66,7 +77,7 @@ impl LoadedModule {
     pub(crate) fn version(&self, func: FuncIndex) -> &Version {
         let slot = self.slot(func);
         let version = slot.get_or_make(|| Version::new(self, func));
-        version.ask(Event::Calls(1));
+        version.ask(Event::Calls(1), None);
         version
     }
 
@@ -90,9 +101,26 @@ pub(crate) struct CodeSlot {
     /// Where machine code goes to call the function: its own machine code, or what has it interpreted. Null in an engine
     /// without machine code.
     pub(crate) entry: AtomicPtr<u8>,
+    /// Where optimized code goes to call it: its own optimized code, or what goes to `entry`. Null where nothing is optimized.
+    pub(crate) register_entry: AtomicPtr<u8>,
+    /// Calls of code that counts until it asks the policy.
+    pub(crate) calls_left: AtomicU32,
+    /// The same for back edges.
+    pub(crate) back_edges_left: AtomicU32,
 }
 
 impl CodeSlot {
+    /// A slot without a version; see the fields.
+    pub(crate) fn new(entry: *const u8, register_entry: *const u8) -> CodeSlot {
+        CodeSlot {
+            version: AtomicPtr::default(),
+            entry: AtomicPtr::new(entry.cast_mut()),
+            register_entry: AtomicPtr::new(register_entry.cast_mut()),
+            calls_left: AtomicU32::new(0),
+            back_edges_left: AtomicU32::new(0),
+        }
+    }
+
     fn get(&self) -> Option<&Version> {
         // SAFETY: null, or a version that lives as long as the slot.
         unsafe { self.version.load(Ordering::Acquire).as_ref() }

@@ -31,9 +31,14 @@ impl CodeSpace {
         &self.range
     }
 
+    /// Bytes of the space that an object of so many bytes takes.
+    pub(crate) fn bytes_of(length: usize) -> usize {
+        length.next_multiple_of(ALIGNMENT)
+    }
+
     /// Writes a code object and gives the address it runs at; `None` when there is no room.
     pub(crate) fn install(&self, code: &[u8]) -> Option<*const u8> {
-        let bytes = code.len().next_multiple_of(ALIGNMENT);
+        let bytes = CodeSpace::bytes_of(code.len());
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let (&offset, &length) = free.iter().find(|&(_, &length)| length >= bytes)?;
         free.remove(&offset);
@@ -57,7 +62,7 @@ impl CodeSpace {
     /// Takes back the bytes of an object that nobody runs any more.
     pub(crate) fn release(&self, start: *const u8, bytes: usize) {
         let mut offset = start.addr() - self.range.executable().addr();
-        let mut bytes = bytes.next_multiple_of(ALIGNMENT);
+        let mut bytes = CodeSpace::bytes_of(bytes);
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(behind) = free.remove(&(offset + bytes)) {
             bytes += behind;

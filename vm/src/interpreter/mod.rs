@@ -14,8 +14,9 @@ mod host_call;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytecode_spec::isa::{self, Words};
+use bytecode_spec::meaning::{Meaning, meaning};
 use bytecode_spec::slot::{Outcome, Slot};
-use bytecode_spec::{Op, TrapCause, for_each_shape, semantics};
+use bytecode_spec::{Kind, Op, Pc, TrapCause, for_each_shape, semantics};
 
 pub(crate) use host_call::{call_host_directly, enter_host, tail_call_host};
 
@@ -114,7 +115,7 @@ unsafe fn write_memory<const N: usize>(
         .then(|| unsafe { *base.add(address as usize).cast::<[u8; N]>() = bytes })
 }
 
-/// Runs from the start of the function in `frame`, an entry frame, to its return: results are then in its first
+/// Runs the function in `frame`, an entry frame, from the instruction at `pc` to its return: results are then in its first
 /// registers.
 ///
 /// `PROFILE` records calls, branches and targets; `FUEL` charges for basic blocks.
@@ -123,9 +124,43 @@ unsafe fn write_memory<const N: usize>(
 ///
 /// The frame's header is written, its registers hold arguments of the function's type and zeros, and it ends below the
 /// stack's limit. The instance and its store are this thread's to use, and no reference to what they own is alive.
-pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame) -> Result<Ended, Stopped> {
+pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(
+    frame: Frame,
+    pc: Pc,
+) -> Result<Ended, Stopped> {
     // SAFETY: by contract.
-    unsafe { execute::<PROFILE, FUEL, false>(frame, 0) }
+    unsafe { execute::<PROFILE, FUEL, false>(frame, pc.0) }
+}
+
+/// Where the branch at `pc` of the function in `frame` goes, if it is taken and not a table.
+///
+/// # Safety
+///
+/// As for [`step`].
+pub(crate) unsafe fn target_of_branch(frame: Frame, pc: u32) -> Option<Pc> {
+    // SAFETY: by contract, the frame has the registers that the verified instruction names.
+    unsafe {
+        let code = Code((*frame.version()).entry.add(pc as usize));
+        let op = Op::from_code(code.lane(0) & !BLOCK_START)?;
+        let (mut inputs, mut displacement) = (Vec::new(), None);
+        for operand in op.info().operands {
+            let lane = usize::from(operand.lane);
+            match operand.kind {
+                Kind::Use => inputs.push(*frame.0.add(usize::from(code.lane(lane)))),
+                // Of 64 bits or, its upper half left alone, of 32.
+                Kind::Imm32 => inputs.push(code.half(lane) as i32 as i64 as u64),
+                Kind::Target => displacement = Some(code.half(lane) as i32),
+                _ => {}
+            }
+        }
+        let is_taken = match meaning(op) {
+            Meaning::Test(test) => test(&inputs),
+            Meaning::Other => op == Op::Jump,
+            Meaning::Value(_) | Meaning::Load(..) | Meaning::Store(_) => false,
+        };
+        let target = |displacement: i32| Pc((i64::from(pc) + i64::from(displacement)) as u32);
+        displacement.filter(|_| is_taken).map(target)
+    }
 }
 
 /// Does what the instruction at `pc` of the function in `frame` does; one that does not change what runs next.
@@ -176,7 +211,7 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
         }
 
         pc = (*entry_version).entry.add(start as usize);
-        if PROFILE {
+        if PROFILE && start == 0 {
             count_call(entry_version);
         }
         // How often the branch was taken that went to the head of a loop, if machine code may go on from here.
@@ -839,7 +874,7 @@ unsafe fn count_call(version: *const Version) {
     bump(&version.calls);
     let calls = version.calls.load(Ordering::Relaxed);
     if calls == version.ask_at.load(Ordering::Relaxed) {
-        version.ask(Event::Calls(calls));
+        version.ask(Event::Calls(calls), None);
     }
 }
 

@@ -1,10 +1,10 @@
 //! What machine code calls. It reaches these through the store context, in the order of [`Helper`].
 
-use bytecode_spec::{FuncIndex, Op, TrapCause, isa};
+use bytecode_spec::{FuncIndex, Op, Pc, TrapCause, isa};
 use strata_jit::abi::{self, Helper, Status};
 
 use super::{at_call, has_code, interpret, run};
-use crate::code::CodeSlot;
+use crate::code::{CodeSlot, SideExit};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
@@ -17,7 +17,9 @@ pub(super) fn function(helper: Helper) -> *const () {
         Helper::TailCall => tail_call as *const (),
         Helper::Safepoint => safepoint as *const (),
         Helper::Interpret => interpret_slot as *const (),
-        Helper::Trap => std::ptr::null(),
+        Helper::Hot => hot as *const (),
+        Helper::Exit => exit as *const (),
+        Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame => std::ptr::null(),
     }
 }
 
@@ -34,24 +36,24 @@ unsafe fn store_of<'a>(frame: *mut u64) -> &'a StoreContext {
 }
 
 /// A trap at an instruction of machine code.
-fn at(frame: *mut u64, pc: u32, stop: impl Into<Stop>) -> Stopped {
-    Stopped { stop: stop.into(), frame: Frame(frame), place: Place::Pc(bytecode_spec::Pc(pc)) }
+fn at(frame: *mut u64, site: u64, stop: impl Into<Stop>) -> Stopped {
+    Stopped { stop: stop.into(), frame: Frame(frame), place: Place::of_site(site) }
 }
 
-extern "C" fn step(frame: *mut u64, pc: u32) -> u64 {
+extern "C" fn step(frame: *mut u64, site: u64) -> u64 {
     // SAFETY: machine code calls this with its frame, pinned registers written, at an instruction of its function.
     unsafe {
-        match interpreter::step(Frame(frame), pc) {
+        match interpreter::step(Frame(frame), abi::site::parts(site).0) {
             Ok(()) => Status::Returned as u64,
-            Err(stopped) => stop(frame, Stopped { place: Place::Pc(bytecode_spec::Pc(pc)), ..stopped }),
+            Err(stopped) => stop(frame, Stopped { place: Place::of_site(site), ..stopped }),
         }
     }
 }
 
-extern "C" fn call(frame: *mut u64, pc: u32, record: *const FuncRecord) -> u64 {
+extern "C" fn call(frame: *mut u64, site: u64, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `step`, at a call through a record, arguments and link in the frame behind.
     unsafe {
-        match call_record(frame, pc, record) {
+        match call_record(frame, site, record) {
             Ok(()) => Status::Returned as u64,
             Err(stopped) => stop(frame, stopped),
         }
@@ -59,31 +61,31 @@ extern "C" fn call(frame: *mut u64, pc: u32, record: *const FuncRecord) -> u64 {
 }
 
 #[inline(always)]
-unsafe fn call_record(frame: *mut u64, pc: u32, record: *const FuncRecord) -> Result<(), Stopped> {
+unsafe fn call_record(frame: *mut u64, site: u64, record: *const FuncRecord) -> Result<(), Stopped> {
     // SAFETY: by contract of `call`. The caller's function has tested that its frame ends below the stack's limit.
     unsafe {
         let caller = Frame(frame);
         let callee = Frame(frame.add((*caller.version()).frame_words as usize));
         if (*record).slot.is_null() {
-            return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, pc, stop));
+            return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, site, stop));
         }
         let store = store_of(frame);
         let version = version_of(record);
         if callee.0.add((*version).frame_words as usize) > store.stack_limit.get()
             || native_stack_is_short(store)
         {
-            return Err(at(frame, pc, TrapCause::StackOverflow));
+            return Err(at(frame, site, TrapCause::StackOverflow));
         }
-        poll(store).map_err(|cause| at(frame, pc, cause))?;
+        poll(store).map_err(|cause| at(frame, site, cause))?;
         callee.set_code(version, (*record).instance);
         run(callee, version)
     }
 }
 
-extern "C" fn tail_call(frame: *mut u64, pc: u32, record: *const FuncRecord) -> u64 {
+extern "C" fn tail_call(frame: *mut u64, site: u64, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `step`, at a tail call through a record.
     unsafe {
-        match tail_call_record(frame, pc, record) {
+        match tail_call_record(frame, site, record) {
             Ok(slot) => slot as u64,
             Err(stopped) => stop(frame, stopped),
         }
@@ -93,20 +95,20 @@ extern "C" fn tail_call(frame: *mut u64, pc: u32, record: *const FuncRecord) -> 
 /// Gives the callee's slot, or null when the results are in the frame.
 unsafe fn tail_call_record(
     frame: *mut u64,
-    pc: u32,
+    site: u64,
     record: *const FuncRecord,
 ) -> Result<*const CodeSlot, Stopped> {
     // SAFETY: by contract of `tail_call`; the stack has room for arguments behind every frame.
     unsafe {
         let version = Frame(frame).version();
-        let code = (*version).entry.add(pc as usize);
+        let code = (*version).entry.add(abi::site::parts(site).0 as usize);
         let args = match Op::from_code(*code.cast::<u16>() & !crate::code::BLOCK_START) {
             Some(Op::TailCallImport) => isa::TailCallImport::read(Code(code)).0.args,
             _ => isa::TailCallIndirect::read(Code(code)).0.args,
         };
         if (*record).slot.is_null() {
             let values =
-                tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, pc, stop))?;
+                tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, site, stop))?;
             frame.copy_from_nonoverlapping(values.as_ptr(), values.len());
             return Ok(std::ptr::null());
         }
@@ -151,9 +153,43 @@ unsafe fn interpret_frame(frame: *mut u64, slot: *const CodeSlot) -> Result<*con
             return Ok(slot);
         }
         (*version).clear(frame);
-        match interpret(frame)? {
-            Ended::Returned => Ok(std::ptr::null()),
-            Ended::Replaced(next) => Ok((*next).loaded().slot((*next).func)),
+        Ok(slot_of(interpret(frame, Pc(0))?))
+    }
+}
+
+/// The slot of what goes on, or null.
+unsafe fn slot_of(ended: Ended) -> *const CodeSlot {
+    match ended {
+        Ended::Returned => std::ptr::null(),
+        // SAFETY: a version that runs.
+        Ended::Replaced(next) => unsafe { (*next).loaded().slot((*next).func) },
+    }
+}
+
+extern "C" fn hot(frame: *mut u64, pc: u32) -> u64 {
+    // SAFETY: template code calls this with its frame, pinned registers written, on entry or at a branch.
+    unsafe {
+        let version = &*Frame(frame).version();
+        if pc == abi::trap::ON_ENTRY {
+            version.count(None);
+            return 0;
+        }
+        let Some(head) = interpreter::target_of_branch(Frame(frame), pc) else { return 0 };
+        version.count(Some(head));
+        version.optimized.slot_at(head).map_or(0, |slot| slot as u64)
+    }
+}
+
+extern "C" fn exit(frame: *mut u64, side: *const SideExit) -> u64 {
+    // SAFETY: optimized code goes here with its frame, live registers written, by a side exit of its own.
+    unsafe {
+        let version = &*Frame(frame).version();
+        if version.exited(&*side) {
+            return &raw const (*side).landing as u64;
+        }
+        match interpret(Frame(frame), (*side).exit.pc) {
+            Ok(ended) => slot_of(ended) as u64,
+            Err(stopped) => stop(frame, stopped),
         }
     }
 }
@@ -173,11 +209,11 @@ fn attend(store: &StoreContext) -> Result<(), TrapCause> {
     if store.take_poll() & POLL_INTERRUPT != 0 { Err(TrapCause::Interrupted) } else { Ok(()) }
 }
 
-extern "C" fn safepoint(frame: *mut u64, pc: u32) -> u64 {
+extern "C" fn safepoint(frame: *mut u64, site: u64) -> u64 {
     // SAFETY: as for `step`, before the instruction, or before the function has started, its header written.
     unsafe {
         let store = store_of(frame);
-        let stopped = if pc == abi::trap::ON_ENTRY {
+        let stopped = if site == u64::from(abi::trap::ON_ENTRY) {
             let version = Frame(frame).version();
             let beyond = frame.add((*version).frame_words as usize) > store.stack_limit.get();
             match if beyond || native_stack_is_short(store) {
@@ -191,7 +227,7 @@ extern "C" fn safepoint(frame: *mut u64, pc: u32) -> u64 {
         } else {
             match poll(store) {
                 Ok(()) => return Status::Returned as u64,
-                Err(cause) => at(frame, pc, cause),
+                Err(cause) => at(frame, site, cause),
             }
         };
         stop(frame, stopped)

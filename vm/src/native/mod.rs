@@ -3,15 +3,17 @@
 mod helpers;
 
 use std::ffi::c_void;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use bytecode_spec::{Pc, TrapCause};
+use ahash::AHashMap;
+use bytecode_spec::{Pc, TrapCause, ValType};
 use strata_jit::abi::{self, Helper, Status};
 use strata_jit::maps::CompiledCode;
+use strata_jit::optimizing::Entry;
 use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::host::Machine;
-use strata_jit::template::stubs::stubs;
+use strata_jit::template::stubs;
 
 use crate::code::{CodeSlot, CodeSpace, Version};
 use crate::config::Config;
@@ -19,7 +21,9 @@ use crate::context::{InstanceContext, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Ended, Stop, Stopped};
 use crate::os;
+use crate::tiering::optimizing::Optimizing;
 use crate::tiering::policy::{Event, Refusal};
+use crate::trap::Tier;
 
 /// What machine code needs, once for an engine.
 #[derive(Debug)]
@@ -31,8 +35,18 @@ pub(crate) struct Native {
     /// See [`abi::store::HELPERS`].
     pub(crate) helpers: [*const (); 2 * abi::Helper::COUNT],
     compiler: Mutex<Compiler<Machine>>,
+    adapters: Mutex<Adapters>,
+    /// Makes optimized code; `None` where nothing is optimized.
+    optimizing: Option<Optimizing>,
     /// Bytes of the space that are no function's.
-    stub_bytes: usize,
+    stub_bytes: AtomicUsize,
+}
+
+/// What goes from one calling convention to the other, by parameters.
+#[derive(Debug, Default)]
+struct Adapters {
+    to_registers: AHashMap<Vec<ValType>, *const u8>,
+    to_frame: AHashMap<Vec<ValType>, *const u8>,
 }
 
 // SAFETY: addresses of code that is never written again, and of functions.
@@ -47,7 +61,7 @@ impl Native {
             return None;
         }
         let space = CodeSpace::new(config.max_code_bytes.max(1 << 16).next_multiple_of(1 << 16))?;
-        let (code, places) = stubs(Machine::of_host());
+        let (code, places) = stubs::stubs(Machine::of_host());
         let start = space.install(&code)?;
         let stub_bytes = space.used();
         let at = |offset: u32| start.wrapping_add(offset as usize);
@@ -61,24 +75,67 @@ impl Native {
             interpret: at(places.helpers[Helper::Interpret as usize]),
             helpers,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
-            stub_bytes,
+            adapters: Mutex::default(),
+            optimizing: Optimizing::new(config),
+            stub_bytes: AtomicUsize::new(stub_bytes),
         })
+    }
+
+    /// Whether there is an optimizing compiler that may be asked.
+    pub(crate) fn optimizes(&self) -> bool {
+        self.optimizing.is_some()
+    }
+
+    /// The entry of the frame convention of functions with these parameters that have optimized code; `None` without room for it.
+    pub(crate) fn frame_entry(&self, params: &[ValType]) -> Option<*const u8> {
+        let mut adapters = self.adapters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.adapter(&mut adapters.to_registers, params, stubs::frame_entry)
+    }
+
+    /// The entry of the register convention of those that have none.
+    pub(crate) fn register_entry(&self, params: &[ValType]) -> Option<*const u8> {
+        let mut adapters = self.adapters.lock().unwrap_or_else(PoisonError::into_inner);
+        self.adapter(&mut adapters.to_frame, params, stubs::register_entry)
+    }
+
+    fn adapter(
+        &self,
+        known: &mut AHashMap<Vec<ValType>, *const u8>,
+        params: &[ValType],
+        make: fn(Machine, &[ValType]) -> Vec<u8>,
+    ) -> Option<*const u8> {
+        if let Some(&adapter) = known.get(params) {
+            return Some(adapter);
+        }
+        let code = make(Machine::of_host(), params);
+        let adapter = self.space.install(&code)?;
+        self.stub_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
+        known.insert(params.to_vec(), adapter);
+        Some(adapter)
+    }
+
+    /// Has optimized code of a version made.
+    pub(crate) fn optimize(&self, version: &Version, entry: Entry) -> Result<(), Refusal> {
+        match &self.optimizing {
+            Some(optimizing) => optimizing.optimize(version, entry),
+            None => version.install(entry, Err(Refusal::NoMachineCode)),
+        }
     }
 
     /// Bytes of the space that functions have.
     pub(crate) fn function_bytes(&self) -> usize {
-        self.space.used() - self.stub_bytes
+        self.space.used() - self.stub_bytes.load(Ordering::Relaxed)
     }
 
-    /// Machine code for a version.
-    pub(crate) fn compile(&self, version: &Version) -> Result<CompiledCode, Refusal> {
+    /// Machine code of the template compiler for a version, with entries wherever optimized code is left if it is for `landing`.
+    pub(crate) fn compile(&self, version: &Version, landing: bool) -> Result<CompiledCode, Refusal> {
         let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
         // Versions are of functions that are defined, and there is no other reason yet.
-        compiler.compile(&request(version)).map_err(|_| Refusal::TooLarge)
+        compiler.compile(&Request { landing, ..request(version) }).map_err(|_| Refusal::TooLarge)
     }
 }
 
-/// What a compiler is to know of a version.
+/// What the template compiler is to know of a version.
 pub(crate) fn request(version: &Version) -> Request<'_> {
     let module = version.loaded();
     Request {
@@ -88,6 +145,8 @@ pub(crate) fn request(version: &Version) -> Request<'_> {
         clear: version.clear.clone(),
         switches: module.switches(),
         costs: &version.costs,
+        counts: module.engine.native().is_some_and(Native::optimizes),
+        landing: false,
     }
 }
 
@@ -115,7 +174,7 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
                 return enter(frame, version);
             }
             (*version).clear(frame);
-            match interpret(frame)? {
+            match interpret(frame, Pc(0))? {
                 Ended::Returned => return Ok(()),
                 Ended::Replaced(next) => version = next,
             }
@@ -123,20 +182,20 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
     }
 }
 
-/// Runs the function of an entry frame in the interpreter.
+/// Runs the function of an entry frame in the interpreter, from the instruction at `pc` on.
 ///
 /// # Safety
 ///
 /// As for [`interpreter::run`].
-unsafe fn interpret(frame: Frame) -> Result<Ended, Stopped> {
+unsafe fn interpret(frame: Frame, pc: Pc) -> Result<Ended, Stopped> {
     // SAFETY: by contract.
     unsafe {
         let config = (*frame.version()).loaded().engine.config();
         match (config.profile, config.fuel) {
-            (false, false) => interpreter::run::<false, false>(frame),
-            (false, true) => interpreter::run::<false, true>(frame),
-            (true, false) => interpreter::run::<true, false>(frame),
-            (true, true) => interpreter::run::<true, true>(frame),
+            (false, false) => interpreter::run::<false, false>(frame, pc),
+            (false, true) => interpreter::run::<false, true>(frame, pc),
+            (true, false) => interpreter::run::<true, false>(frame, pc),
+            (true, true) => interpreter::run::<true, true>(frame, pc),
         }
     }
 }
@@ -149,7 +208,10 @@ unsafe fn interpret(frame: Frame) -> Result<Ended, Stopped> {
 #[inline(never)]
 pub(crate) unsafe fn enter(frame: Frame, version: *const Version) -> Result<(), Stopped> {
     // SAFETY: by contract.
-    unsafe { enter_code(frame, version, (*version).native_entry.load(Ordering::Acquire)) }
+    unsafe {
+        let slot = (*version).loaded().slot((*version).func);
+        enter_code(frame, version, (*version).native_entry.load(Ordering::Acquire), slot)
+    }
 }
 
 /// Goes on in machine code at the head of a loop, to which a branch has been `taken` so many times, if there is any or the policy
@@ -171,23 +233,32 @@ pub(crate) unsafe fn enter_at(
         if !(*frame.instance()).runs_machine_code {
             return Ok(false);
         }
-        (*version).ask(Event::BackEdges(taken));
         let head = Pc(pc.offset_from((*version).entry) as u32);
+        (*version).ask(Event::BackEdges(taken), Some(head));
+        if let Some(slot) = (*version).optimized.slot_at(head) {
+            return enter_code(frame, version, (*slot).entry.load(Ordering::Acquire), slot).map(|()| true);
+        }
         match (*version).native().and_then(|code| code.entry_at(head)) {
-            Some(entry) => enter_code(frame, version, entry).map(|()| true),
+            Some(entry) => enter_code(frame, version, entry, std::ptr::null()).map(|()| true),
             None => Ok(false),
         }
     }
 }
 
-unsafe fn enter_code(frame: Frame, version: *const Version, entry: *const u8) -> Result<(), Stopped> {
+/// `slot` is what the code at `entry` finds in the first scratch register.
+unsafe fn enter_code(
+    frame: Frame,
+    version: *const Version,
+    entry: *const u8,
+    slot: *const CodeSlot,
+) -> Result<(), Stopped> {
     // SAFETY: by contract of the callers: the stub has this signature, the code is of the frame's function.
     unsafe {
         let instance = frame.instance();
         let native = (*version).loaded().engine.native().expect("there is code");
         let stub: extern "C" fn(*const u8, *mut u64, *const InstanceContext, *const CodeSlot) -> u64 =
             std::mem::transmute(native.enter);
-        let status = stub(entry, frame.0, instance, std::ptr::null());
+        let status = stub(entry, frame.0, instance, slot);
         if status == Status::Returned as u64 { Ok(()) } else { Err(stopped(status, &*(*instance).store)) }
     }
 }
@@ -202,14 +273,15 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
     // SAFETY: the frame that the code was in; its header is written, since its function started.
     unsafe {
         if status == Status::Faulted as u64 {
-            let code = (*frame.version()).native().expect("it ran");
-            let pc = code.fault_at(store.trap.get() as usize).expect("only accesses to memory fault");
-            return Stopped { stop: Stop::Trap(TrapCause::MemoryOutOfBounds), frame, place: Place::Pc(pc) };
+            let place = (*frame.version()).fault_at(store.trap.get() as usize);
+            let (pc, tier) = place.expect("only accesses to memory fault");
+            let stop = Stop::Trap(TrapCause::MemoryOutOfBounds);
+            return Stopped { stop, frame, place: Place::Pc(pc, tier) };
         }
-        let (pc, cause) = abi::trap::parts(store.trap.get());
+        let (site, cause) = abi::trap::parts(store.trap.get());
         let cause = TrapCause::from_code(cause).expect("a cause's code");
-        if pc != abi::trap::ON_ENTRY {
-            return Stopped { stop: Stop::Trap(cause), frame, place: Place::Pc(Pc(pc)) };
+        if site != u64::from(abi::trap::ON_ENTRY) {
+            return Stopped { stop: Stop::Trap(cause), frame, place: Place::of_site(site) };
         }
         at_call(frame, Stop::Trap(cause))
     }
@@ -224,7 +296,7 @@ unsafe fn at_call(frame: Frame, stop: Stop) -> Stopped {
     // SAFETY: by contract.
     let (caller, return_pc) = unsafe { (frame.caller(), frame.return_pc()) };
     if return_pc.is_null() {
-        return Stopped { stop, frame, place: Place::Pc(Pc(0)) };
+        return Stopped { stop, frame, place: Place::Pc(Pc(0), Tier::Template) };
     }
     Stopped { stop, frame: caller, place: Place::of_call(return_pc) }
 }

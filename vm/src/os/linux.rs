@@ -279,7 +279,7 @@ fn resume_at(registers: &mut libc::mcontext_t, stub: usize, address: usize) {
 
 /// The number of the machine's first scratch register.
 #[cfg(target_arch = "aarch64")]
-const FIRST_SCRATCH: usize = 9;
+const FIRST_SCRATCH: usize = 2;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn program_counter(_: &libc::mcontext_t) -> usize {

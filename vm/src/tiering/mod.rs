@@ -1,3 +1,4 @@
-//! When functions get machine code.
+//! When functions get machine code, and who makes the optimized kind.
 
+pub(crate) mod optimizing;
 pub(crate) mod policy;

@@ -96,6 +96,12 @@ pub enum Refusal {
     /// See [`strata_jit::template::compile::Refusal`].
     #[error("its machine code would be too large")]
     TooLarge,
+    /// It is too large for the optimizing compiler, or takes that too long. It stays in machine code of the template compiler.
+    #[error("it is too large to be optimized")]
+    TooLargeToOptimize,
+    /// The optimizing compiler cannot compile it. It stays in machine code of the template compiler.
+    #[error("the optimizing compiler failed")]
+    OptimizerFailed,
 }
 
 /// The policy of plain thresholds.
@@ -111,33 +117,66 @@ pub struct Thresholds {
     /// Taken back edges of one branch after which its function does, and goes on in it; 0 for never. Looked at the first time and every
     /// 1024th time that the branch is taken.
     pub tier1_back_edges: u32,
+    /// Calls after which it gets machine code of the optimizing compiler; 0 for never.
+    pub tier2_calls: u32,
+    /// Taken back edges after which it does, and goes on in it; 0 for never. Looked at as for `tier1_back_edges`.
+    pub tier2_back_edges: u32,
 }
 
 impl Thresholds {
     /// For programs that are to run fast soon: the default. Compiling a function takes about as long as interpreting it ten times.
-    pub const PRODUCTION: Thresholds = Thresholds { tier1_calls: 64, tier1_back_edges: 1024 };
+    pub const PRODUCTION: Thresholds = Thresholds {
+        tier1_calls: 64,
+        tier1_back_edges: 1024,
+        tier2_calls: 4 * 1024,
+        tier2_back_edges: 32 * 1024,
+    };
     /// For programs that are changed all the time: only what is hot is compiled.
-    pub const DEVELOPMENT: Thresholds = Thresholds { tier1_calls: 1024, tier1_back_edges: 16 * 1024 };
-    /// Everything at its first call.
-    pub const EAGER: Thresholds = Thresholds { tier1_calls: 1, tier1_back_edges: 1 };
+    pub const DEVELOPMENT: Thresholds = Thresholds {
+        tier1_calls: 1024,
+        tier1_back_edges: 16 * 1024,
+        tier2_calls: 64 * 1024,
+        tier2_back_edges: 1024 * 1024,
+    };
+    /// Machine code of the template compiler for everything at its first call, and nothing else.
+    pub const EAGER: Thresholds =
+        Thresholds { tier1_calls: 1, tier1_back_edges: 1, tier2_calls: 0, tier2_back_edges: 0 };
+    /// Machine code of the optimizing compiler for everything at its first call.
+    pub(crate) const OPTIMIZING: Thresholds =
+        Thresholds { tier1_calls: 0, tier1_back_edges: 0, tier2_calls: 1, tier2_back_edges: 1 };
 }
 
 impl Policy for Thresholds {
     fn decide(&self, candidate: &Candidate<'_>) -> Decision {
-        let (count, threshold) = match candidate.event {
-            Event::Calls(count) => (count, self.tier1_calls),
-            Event::BackEdges(count) => (count, self.tier1_back_edges),
+        let (count, tier1, tier2) = match candidate.event {
+            Event::Calls(count) => (count, self.tier1_calls, self.tier2_calls),
+            Event::BackEdges(count) => (count, self.tier1_back_edges, self.tier2_back_edges),
         };
-        if threshold > 0 && count >= threshold {
+        let reached = |threshold: u32| threshold > 0 && count >= threshold;
+        if reached(tier2) {
+            Decision::Compile(Tier::Optimizing)
+        } else if reached(tier1) {
             Decision::Compile(Tier::Template)
         } else {
-            Decision::Wait { calls: self.tier1_calls }
+            let next = if self.tier1_calls > 0 { self.tier1_calls } else { self.tier2_calls };
+            Decision::Wait { calls: next }
         }
     }
 }
 
 /// The policy is asked about a loop at the first back edge and every so many behind it.
 pub(crate) const BACK_EDGES: u32 = 1024;
+
+/// Code of the template compiler asks first after so many calls and back edges,
+pub(crate) const FIRST_COUNTED: [u32; 2] = [2, 1];
+/// and after so many of each behind that.
+pub(crate) const COUNTED: u32 = 1024;
+
+/// A branch that was left out of optimized code is taken in after it was taken so many times.
+pub(crate) const EXITS: u32 = 64;
+
+/// So often optimized code of a function is made again because it left out what was needed; then nothing is left out any more.
+pub(crate) const MAX_RECOMPILATIONS: u32 = 8;
 
 /// Bytes of address space for machine code.
 pub(crate) const MAX_CODE_BYTES: usize = 256 << 20;
@@ -152,7 +191,7 @@ mod tests {
         let decide = |thresholds: Thresholds, event| {
             thresholds.decide(&Candidate { module: &verified, func: FuncIndex(0), event })
         };
-        let never = Thresholds { tier1_calls: 0, tier1_back_edges: 0 };
+        let never = Thresholds { tier1_calls: 0, tier1_back_edges: 0, tier2_calls: 0, tier2_back_edges: 0 };
         assert_eq!(decide(never, Event::Calls(u32::MAX)), Decision::Wait { calls: 0 });
         assert_eq!(decide(never, Event::BackEdges(u32::MAX)), Decision::Wait { calls: 0 });
         let compile = Decision::Compile(Tier::Template);

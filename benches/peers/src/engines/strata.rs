@@ -7,15 +7,21 @@ use strata_benches::measure::time;
 use super::{Call, Engines, LargeModule, Result, VALID, calls};
 
 /// Names of the columns in which the kernels are WebAssembly: in the portable interpreter without a profile and with
-/// one, in machine code from the first call on, and as an engine does by itself, from the interpreter on.
-pub const FROM_WASM: [&str; 4] = ["portable", "profiled", "template", "auto"];
+/// one, in machine code of both compilers from the first call on, and as an engine does by itself, from the interpreter on.
+pub const FROM_WASM: [&str; 5] = ["portable", "profiled", "template", "optimizing", "auto"];
 /// Names of those in which the kernels are bytecode, in the same order.
-pub const FROM_BYTECODE: [&str; 4] =
-    ["bytecode-portable", "bytecode-profiled", "bytecode-template", "bytecode-auto"];
+pub const FROM_BYTECODE: [&str; 5] = [
+    "bytecode-portable",
+    "bytecode-profiled",
+    "bytecode-template",
+    "bytecode-optimizing",
+    "bytecode-auto",
+];
 
-fn configurations() -> [Config; 4] {
+fn configurations() -> [Config; 5] {
     let portable = || Config::new().tier(TierMode::Portable);
-    [portable().profile(false), portable(), template(), Config::new()]
+    let optimizing = Config::new().tier(TierMode::Optimizing).profile(false);
+    [portable().profile(false), portable(), template(), optimizing, Config::new()]
 }
 
 fn template() -> Config {

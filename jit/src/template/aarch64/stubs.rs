@@ -3,9 +3,10 @@
 use dynasmrt::{DynasmApi, dynasm};
 
 use super::{Aarch64, CONTEXT, FIRST, FRAME, MEMORY, OTHER, SECOND, TEMPORARY, THIRD};
-use crate::abi::{Status, instance, memory, store};
+use crate::abi::{Status, frame, instance, memory, slot, store};
 use crate::template::masm::Value::{Imm, Mem, Reg};
-use crate::template::masm::{Addr, Masm};
+use crate::template::masm::Width::W64;
+use crate::template::masm::{Addr, Cond, Gpr, Masm, Test};
 use crate::template::stubs::Boundary;
 
 impl Aarch64 {
@@ -14,9 +15,23 @@ impl Aarch64 {
     }
 }
 
+impl Aarch64 {
+    /// Puts the arguments of the register convention where the frame convention has them.
+    fn take_slot(&mut self) {
+        let [context, slot, ..] = Self::ARGUMENTS;
+        self.mov(CONTEXT, Reg(context));
+        self.mov(FIRST, Reg(slot));
+        self.mov(MEMORY, Mem(Addr::at(CONTEXT, instance::MEMORY)));
+        self.mov(MEMORY, Mem(Addr::at(MEMORY, memory::BASE)));
+    }
+}
+
 const SEGMENT: Addr = Addr::at(SECOND, store::SEGMENT);
 
 impl Boundary for Aarch64 {
+    const ARGUMENTS: [Gpr; 6] = [Gpr(2), Gpr(3), Gpr(4), Gpr(5), Gpr(6), Gpr(7)];
+    const FREE: Gpr = SECOND;
+
     fn enter_from_host(&mut self) {
         let stopped = self.0.label();
         a64!(self,
@@ -34,6 +49,8 @@ impl Boundary for Aarch64 {
         a64!(self, stp X(THIRD.0), X(OTHER.0), [sp, -16]!; mov XSP(THIRD.0), sp);
         self.store_slot(SEGMENT, Reg(THIRD));
         a64!(self, blr X(TEMPORARY.0));
+        self.store_slot(Addr::at(FRAME, 0), Reg(FIRST));
+        self.mov(CONTEXT, Mem(Addr::at(FRAME, frame::INSTANCE)));
         self.mov(FIRST, Imm(Status::Returned as u64));
         self.0.bind(stopped);
         self.store_context();
@@ -53,9 +70,34 @@ impl Boundary for Aarch64 {
         a64!(self, mov sp, XSP(TEMPORARY.0); ldr X(TEMPORARY.0), [sp]; br X(TEMPORARY.0));
     }
 
+    fn to_frame(&mut self) {
+        let (returned, is_saved) = (self.0.label(), self.0.label());
+        self.address_of(SECOND, returned);
+        let test = Test { cond: Cond::Eq, width: W64, a: Reg(SECOND), b: Reg(Gpr(30)) };
+        self.jump_if(test, is_saved);
+        // Floats that are to be kept are kept by all code.
+        a64!(self,
+            stp x29, x30, [sp, -96]!; mov x29, sp;
+            stp x19, x20, [sp, 16]; stp x22, x23, [sp, 32]; stp x24, x25, [sp, 48]; stp x26, x27, [sp, 64];
+            str x28, [sp, 80]
+        );
+        self.take_slot();
+        self.call(Addr::at(FIRST, slot::ENTRY));
+        self.0.bind(returned);
+        a64!(self,
+            ldr x28, [sp, 80]; ldp x26, x27, [sp, 64]; ldp x24, x25, [sp, 48]; ldp x22, x23, [sp, 32];
+            ldp x19, x20, [sp, 16]; ldp x29, x30, [sp], 96; ret
+        );
+        self.0.bind(is_saved);
+        self.take_slot();
+        self.mov(TEMPORARY, Mem(Addr::at(FIRST, slot::ENTRY)));
+        a64!(self, br X(TEMPORARY.0));
+    }
+
     fn call_runtime(&mut self, at: Addr) {
+        // `x2` is the first scratch register, on which `at` is based.
+        self.mov(TEMPORARY, Mem(at));
         a64!(self, mov x0, X(FRAME.0); mov x1, X(SECOND.0); mov x2, X(THIRD.0));
-        self.call(at);
-        a64!(self, mov X(FIRST.0), x0);
+        a64!(self, blr X(TEMPORARY.0); mov X(FIRST.0), x0);
     }
 }

@@ -61,7 +61,7 @@ impl Driver {
 
     /// Entries at loop heads, for activations that are in the middle of the function: offsets by pc.
     pub(super) fn entries<M: Masm>(&mut self, m: &mut M) -> Vec<(Pc, u32)> {
-        let heads = std::mem::take(&mut self.pins.heads);
+        let heads = std::mem::take(&mut self.heads);
         let entries = heads.iter().map(|&head| {
             let entry = m.buffer().position();
             m.enter();
@@ -73,7 +73,7 @@ impl Driver {
             (Pc(head), entry)
         });
         let entries = entries.collect();
-        self.pins.heads = heads;
+        self.heads = heads;
         entries
     }
 
@@ -86,7 +86,7 @@ impl Driver {
             m.buffer().bind(label);
             match exit {
                 Exit::Trap { pc, cause } => {
-                    m.mov(first, Imm(abi::trap::at(pc, cause.code())));
+                    m.mov(first, Imm(abi::trap::at(pc.into(), cause.code())));
                     m.jump(trapped);
                     self.trapped = Some(trapped);
                 }
@@ -104,6 +104,7 @@ impl Driver {
                     m.jump(resume);
                 }
                 Exit::TailCall { pc } => self.tail_call_by_helper(m, pc),
+                Exit::Hot { pc, resume } => self.ask_for_better(m, pc, resume),
             }
         }
         if let Some(trapped) = self.trapped {
@@ -120,6 +121,18 @@ impl Driver {
                 m.table_entry(*table, target);
             }
         }
+    }
+
+    /// Goes on in better code, if there is some.
+    fn ask_for_better<M: Masm>(&mut self, m: &mut M, pc: u32, resume: Label) {
+        let slot = M::ROLES.scratch[0];
+        if pc == abi::trap::ON_ENTRY {
+            Self::helper(m, Helper::Hot, pc);
+            return m.jump(resume);
+        }
+        self.helper_on_slots(m, Helper::Hot, pc);
+        m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, resume);
+        m.leave_to(Addr::at(slot, abi::slot::ENTRY));
     }
 
     /// Calls the function of a record without a slot in place of this one.

@@ -37,6 +37,7 @@ impl<M: Masm> Compiler<M> {
             Exit::Trap { pc, cause } => (at(label), Part::Trap(place(pc), cause)),
             Exit::Entry { .. } => (at(label), Part::Poll(None)),
             Exit::Poll { pc, .. } => (at(label), Part::Poll(place(pc))),
+            Exit::Hot { pc, .. } => (at(label), Part::Hot(place(pc))),
             Exit::Call { pc, .. } | Exit::TailCall { pc } => (at(label), Part::Call(Pc(pc))),
         }));
         parts.extend(o.trapped.map(|label| (at(label), Part::Trapped)));

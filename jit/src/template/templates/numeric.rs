@@ -110,7 +110,7 @@ fn truncate<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from: Width
 
 /// The least float that converts, or the greatest that is too small for it (false), and the least that is too large.
 #[inline(always)]
-fn range(to: ToInt, from: Width) -> ((u64, bool), u64) {
+pub(crate) fn range(to: ToInt, from: Width) -> ((u64, bool), u64) {
     let float = |value: f64| match from {
         W32 => u64::from((value as f32).to_bits()),
         W64 => value.to_bits(),

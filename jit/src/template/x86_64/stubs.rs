@@ -2,38 +2,68 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::{X86_64, forms};
-use crate::abi::{instance, memory, store};
-use crate::template::masm::Addr;
+use super::{Code, RAX, RCX, RDI, RDX, RSI, X86_64, forms};
+use crate::abi::{frame, instance, memory, slot, store};
+use crate::template::masm::{Addr, Gpr};
 use crate::template::stubs::Boundary;
 
+impl X86_64 {
+    /// Puts the arguments of the register convention where the frame convention has them.
+    fn take_slot(&mut self) {
+        x64!(self,
+            mov rbx, rdi; mov rax, rsi; mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE]
+        );
+    }
+}
+
 impl Boundary for X86_64 {
+    const ARGUMENTS: [Gpr; 6] = [RDI, RSI, RDX, RCX, Gpr(8), Gpr(9)];
+    const FREE: Gpr = RAX;
+
     fn enter_from_host(&mut self) {
         let stopped = self.0.label();
         x64!(self,
             push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14; push r15;
-            mov rbx, rsi; mov r15, rdx; mov rax, rcx;
-            mov r14, [r15 + instance::MEMORY]; mov r14, [r14 + memory::BASE];
-            mov rcx, [r15 + instance::STORE]; push QWORD [rcx + store::SEGMENT]
+            mov r15, rsi; mov rbx, rdx; mov rax, rcx;
+            mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE];
+            mov rcx, [rbx + instance::STORE]; push QWORD [rcx + store::SEGMENT]
         );
         // lea rdx, [rip + stopped]
         self.0.put([0x48, 0x8d, 0x15]);
         self.distance(stopped);
-        x64!(self, push rdx; mov [rcx + store::SEGMENT], rsp; sub rsp, 8; call rdi; add rsp, 16; xor eax, eax);
+        x64!(self, push rdx; mov [rcx + store::SEGMENT], rsp; sub rsp, 8; call rdi; add rsp, 16);
+        x64!(self, mov [r15], rax; mov rbx, [r15 + frame::INSTANCE]; xor eax, eax);
         self.0.bind(stopped);
         x64!(self,
-            mov rcx, [r15 + instance::STORE]; pop QWORD [rcx + store::SEGMENT];
+            mov rcx, [rbx + instance::STORE]; pop QWORD [rcx + store::SEGMENT];
             pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp; ret
         );
     }
 
     fn stop(&mut self) {
-        x64!(self, mov rcx, [r15 + instance::STORE]; mov rsp, [rcx + store::SEGMENT]; ret);
+        x64!(self, mov rcx, [rbx + instance::STORE]; mov rsp, [rcx + store::SEGMENT]; ret);
+    }
+
+    fn to_frame(&mut self) {
+        let (returned, is_saved) = (self.0.label(), self.0.label());
+        // lea rax, [rip + returned]
+        self.0.put([0x48, 0x8d, 0x05]);
+        self.distance(returned);
+        x64!(self, cmp[rsp], rax);
+        self.jump_on(Code::Equal, is_saved);
+        x64!(self, push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14);
+        self.take_slot();
+        x64!(self, call QWORD [rax + slot::ENTRY]);
+        self.0.bind(returned);
+        x64!(self, pop r14; pop r13; pop r12; pop rbx; pop rbp; ret);
+        self.0.bind(is_saved);
+        self.take_slot();
+        x64!(self, jmp QWORD [rax + slot::ENTRY]);
     }
 
     fn call_runtime(&mut self, at: Addr) {
         // The third argument is in its register already.
-        x64!(self, mov rdi, rbx; mov rsi, rcx);
+        x64!(self, mov rdi, r15; mov rsi, rcx);
         self.form(forms::GO, 2, at.into());
     }
 }

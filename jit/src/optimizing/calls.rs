@@ -1,0 +1,264 @@
+//! Calls: of functions by their slots, through records, and of helpers.
+
+use bytecode_spec::isa::{self, List, OpRow};
+use bytecode_spec::{FuncIndex, Reg, TableIndex, TrapCause, TypeIndex, ValType};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, SigRef, Signature, Value};
+use cranelift_codegen::isa::CallConv;
+
+use super::Reason;
+use super::translate::{Region, Translator, type_of};
+use crate::abi::{self, Helper, Place, site};
+
+/// Signatures that were named before.
+#[derive(Default)]
+pub(super) struct Signatures {
+    functions: Vec<(Vec<ValType>, SigRef)>,
+    helper: Option<SigRef>,
+}
+
+/// The signature of functions with these parameters, by the register convention.
+pub(super) fn signature_of(params: &[ValType]) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
+    let in_registers = Place::of(params.iter().copied()).filter(|&(_, place)| place != Place::Frame);
+    signature.params.extend(in_registers.map(|(ty, _)| AbiParam::new(type_of(ty))));
+    signature.returns.push(AbiParam::new(I64));
+    signature
+}
+
+impl Translator<'_, '_> {
+    pub(super) fn signature(&mut self, params: &[ValType]) -> SigRef {
+        if let Some((_, known)) = self.signatures.functions.iter().find(|(types, _)| types == params) {
+            return *known;
+        }
+        let signature = self.b.import_signature(signature_of(params));
+        self.signatures.functions.push((params.to_vec(), signature));
+        signature
+    }
+
+    /// Calls a helper's function with the frame and up to two arguments; what it needs is in the frame.
+    pub(super) fn helper(&mut self, helper: Helper, args: &[Value]) -> Value {
+        let signature = match self.signatures.helper {
+            Some(signature) => signature,
+            None => {
+                let mut signature = Signature::new(CallConv::SystemV);
+                signature.params.extend([AbiParam::new(I64); 3]);
+                signature.returns.push(AbiParam::new(I64));
+                *self.signatures.helper.insert(self.b.import_signature(signature))
+            }
+        };
+        let function = self.in_helpers(helper.function());
+        let frame = self.frame();
+        let mut all = [frame; 3];
+        all[1..=args.len()].copy_from_slice(args);
+        let call = self.b.ins().call_indirect(signature, function, &all);
+        self.b.inst_results(call)[0]
+    }
+
+    /// The current instruction's site.
+    fn site(&mut self) -> Value {
+        self.b.ins().iconst(I64, site::optimized(self.pc as u32) as i64)
+    }
+
+    /// The row of the current instruction.
+    pub(super) fn row_here(&self) -> OpRow {
+        OpRow::of(&self.code[self.pc..])
+    }
+
+    /// Goes on unless a helper has said to stop.
+    fn stop_if(&mut self, status: Value) {
+        let (stopped, next) = (self.stopped(), self.b.create_block());
+        self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], next, &[]);
+        self.start(next);
+    }
+
+    /// Lets a helper do what the current instruction does.
+    pub(super) fn by_helper(&mut self) {
+        let (row, words) = (self.row_here(), &self.code[self.pc..]);
+        let frame = self.frame();
+        row.uses(words).for_each(|reg| self.store_register(reg, frame));
+        let site = self.site();
+        let status = self.helper(Helper::Step, &[site]);
+        self.stop_if(status);
+        row.defs(words).for_each(|reg| self.load_register(reg));
+    }
+
+    /// A list of the current instruction.
+    fn regs(&self, list: List) -> Vec<Reg> {
+        list.regs(&self.code[self.pc..]).collect()
+    }
+
+    fn slot_of(&mut self, func: FuncIndex) -> Value {
+        let slots = self.load_constant(self.context, abi::instance::SLOTS);
+        let index = (func.0 - self.request.imported_funcs) as i32;
+        self.b.ins().iadd_imm_u(slots, i64::from(index * abi::slot::SIZE))
+    }
+
+    /// Where calls by the register convention go.
+    fn entry_of(&mut self, slot: Value) -> Value {
+        // Code is replaced at any time.
+        self.load_word(Region::Store, slot, abi::slot::REGISTER_ENTRY)
+    }
+
+    /// Writes the header of the frame behind this one, but for what the callee does.
+    fn link(&mut self, frame: Value, callee: i32, instance: Value) {
+        self.store_word(Region::Frame, frame, frame, callee + abi::frame::CALLER);
+        let return_pc = abi::frame::return_pc(site::optimized(self.pc as u32));
+        let return_pc = self.b.ins().iconst(I64, return_pc as i64);
+        self.store_word(Region::Frame, return_pc, frame, callee + abi::frame::RETURN_PC);
+        self.store_word(Region::Frame, instance, frame, callee + abi::frame::INSTANCE);
+    }
+
+    /// Arguments for machine registers, behind context and slot; others go to a frame, at `callee`.
+    fn pass(
+        &mut self,
+        args: &[Reg],
+        context: Value,
+        slot: Value,
+        frame: Value,
+        callee: i32,
+    ) -> (SigRef, Vec<Value>) {
+        let types: Vec<ValType> = args.iter().map(|&reg| self.type_of(reg)).collect();
+        let signature = self.signature(&types);
+        let mut values = vec![context, slot];
+        for (i, (ty, place)) in Place::of(types.iter().copied()).enumerate() {
+            let value = self.get(args[i]);
+            if place == Place::Frame {
+                self.store_slot(Region::Frame, value, ty, frame, callee + i as i32 * 8);
+            } else {
+                values.push(value);
+            }
+        }
+        (signature, values)
+    }
+
+    /// Calls a function by its slot; gives the first result's bits.
+    fn call_slot(&mut self, slot: Value, context: Value, args: &[Reg]) -> Value {
+        let (frame, callee) = (self.frame(), self.frame_bytes());
+        let (signature, values) = self.pass(args, context, slot, frame, callee);
+        self.link(frame, callee, context);
+        let entry = self.entry_of(slot);
+        let next = self.b.ins().iadd_imm_u(frame, i64::from(callee));
+        self.b.ins().set_pinned_reg(next);
+        let call = self.b.ins().call_indirect(signature, entry, &values);
+        let bits = self.b.inst_results(call)[0];
+        // The callee has left its frame where it was.
+        let next = self.frame();
+        let frame = self.b.ins().iadd_imm_s(next, -i64::from(callee));
+        self.b.ins().set_pinned_reg(frame);
+        bits
+    }
+
+    /// Takes the results of a call.
+    fn take_results(&mut self, bits: Value, results: &[Reg]) {
+        let Some((&first, others)) = results.split_first() else { return };
+        let value = self.value_of_bits(bits, self.type_of(first));
+        self.set(first, value);
+        let (frame, callee) = (self.frame(), self.frame_bytes());
+        for (i, &reg) in others.iter().enumerate() {
+            let value = self.load_slot(Region::Frame, self.type_of(reg), frame, callee + (i as i32 + 1) * 8);
+            self.set(reg, value);
+        }
+    }
+
+    pub(super) fn call(&mut self, i: isa::Call) {
+        let (args, results) = (self.regs(i.args), self.regs(i.results));
+        let slot = self.slot_of(i.func);
+        let bits = self.call_slot(slot, self.context, &args);
+        self.take_results(bits, &results);
+        self.polled = true;
+    }
+
+    pub(super) fn call_record(&mut self, record: Value, args: List, results: List) {
+        let (args, results) = (self.regs(args), self.regs(results));
+        // Not to be moved in front of a test for null. (The same for the instance.)
+        let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
+        let [by_slot, by_helper, done] = [(); 3].map(|()| self.b.create_block());
+        self.b.append_block_param(done, I64);
+        self.b.ins().brif(slot, by_slot, &[], by_helper, &[]);
+
+        self.start(by_slot);
+        let instance = self.load_word(Region::Tables, record, abi::record::INSTANCE);
+        let bits = self.call_slot(slot, instance, &args);
+        self.b.ins().jump(done, &[BlockArg::Value(bits)]);
+
+        self.start(by_helper);
+        let (frame, callee) = (self.frame(), self.frame_bytes());
+        for (i, &reg) in args.iter().enumerate() {
+            let value = self.get(reg);
+            self.store_slot(Region::Frame, value, self.type_of(reg), frame, callee + i as i32 * 8);
+        }
+        self.link(frame, callee, self.context);
+        let site = self.site();
+        let status = self.helper(Helper::Call, &[site, record]);
+        self.stop_if(status);
+        let frame = self.frame();
+        let bits = self.load_word(Region::Frame, frame, callee);
+        self.b.ins().jump(done, &[BlockArg::Value(bits)]);
+
+        self.start(done);
+        let bits = self.b.block_params(done)[0];
+        self.take_results(bits, &results);
+    }
+
+    /// The record at an index of a table, of a function of that type.
+    pub(super) fn indirect_record(&mut self, index: Reg, table: TableIndex, ty: TypeIndex) -> Value {
+        let index = self.get(index);
+        let place = self.table_place(table, index);
+        let record = self.load_word(Region::Tables, place, 0);
+        let is_null = self.b.ins().icmp_imm_u(IntCC::Equal, record, 0);
+        self.trap_if(is_null, TrapCause::IndirectCallToNull);
+        let signatures = self.load_constant(self.context, abi::instance::SIGNATURES);
+        let expected = self.load_constant_of(I32, signatures, ty.0 as i32 * 4);
+        let flags = self.flags(Region::Tables);
+        let found = self.b.ins().load(I32, flags, record, abi::record::SIGNATURE);
+        let differs = self.b.ins().icmp(IntCC::NotEqual, expected, found);
+        self.trap_if(differs, TrapCause::IndirectCallTypeMismatch);
+        record
+    }
+
+    pub(super) fn tail_call(&mut self, i: isa::TailCall) {
+        self.poll(Reason::Poll);
+        let slot = self.slot_of(i.func);
+        self.replace_by(slot, self.context, i.args);
+    }
+
+    pub(super) fn tail_call_record(&mut self, record: Value, args: List) {
+        let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
+        let none = self.b.ins().icmp_imm_u(IntCC::Equal, slot, 0);
+        self.exit_if(none, Reason::TailCall);
+        let instance = self.load_word(Region::Tables, record, abi::record::INSTANCE);
+        let frame = self.frame();
+        self.store_word(Region::Frame, instance, frame, abi::frame::INSTANCE);
+        self.replace_by(slot, instance, args);
+    }
+
+    fn replace_by(&mut self, slot: Value, context: Value, args: List) {
+        let args = self.regs(args);
+        let frame = self.frame();
+        let (signature, values) = self.pass(&args, context, slot, frame, 0);
+        let entry = self.entry_of(slot);
+        self.b.ins().return_call_indirect(signature, entry, &values);
+    }
+
+    pub(super) fn ret(&mut self, values: List) {
+        let values = self.regs(values);
+        let bits = match values.first() {
+            Some(&first) => {
+                let value = self.get(first);
+                self.to_bits(value, self.type_of(first))
+            }
+            None => self.b.ins().iconst(I64, 0),
+        };
+        if values.len() > 1 {
+            let frame = self.frame();
+            for (i, &reg) in values.iter().enumerate().skip(1) {
+                let value = self.get(reg);
+                self.store_slot(Region::Frame, value, self.type_of(reg), frame, i as i32 * 8);
+            }
+        }
+        self.b.ins().return_(&[bits]);
+    }
+}

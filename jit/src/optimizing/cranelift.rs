@@ -1,0 +1,208 @@
+//! From the intermediate form to machine code.
+
+use bytecode_spec::Pc;
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
+use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use super::calls::signature_of;
+use super::memory::CODES;
+use super::translate::{Translated, translate};
+use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
+
+/// Words of bytecode beyond which a function is not compiled.
+const MAX_WORDS: usize = 100_000;
+/// Registers beyond which it is not.
+const MAX_REGISTERS: usize = 4096;
+/// Bytes that a native frame may have: entries only test for what all frames need.
+const MAX_NATIVE_FRAME: u32 = 16 << 10;
+
+/// The machine that code is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// x86-64, and what the processor has beyond SSE2.
+    X86_64 {
+        /// SSE 4.1, and all before it.
+        sse41: bool,
+        /// Counts of bits.
+        popcnt: bool,
+        /// Counts of leading and trailing zeros, and shifts by any register.
+        bmi: bool,
+        /// Instructions with three operands for floats.
+        avx: bool,
+    },
+    /// aarch64.
+    Aarch64,
+}
+
+impl Target {
+    /// A processor that has all that code can use.
+    pub const X86_64: Target = Target::X86_64 { sse41: true, popcnt: true, bmi: true, avx: true };
+
+    /// The machine that this runs on, if code can be made for it.
+    pub fn of_host() -> Option<Target> {
+        #[cfg(target_arch = "x86_64")]
+        return Some(Target::X86_64 {
+            sse41: std::is_x86_feature_detected!("sse4.1"),
+            popcnt: std::is_x86_feature_detected!("popcnt"),
+            bmi: std::is_x86_feature_detected!("bmi1")
+                && std::is_x86_feature_detected!("bmi2")
+                && std::is_x86_feature_detected!("lzcnt"),
+            avx: std::is_x86_feature_detected!("avx"),
+        });
+        #[cfg(target_arch = "aarch64")]
+        return Some(Target::Aarch64);
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        return None;
+    }
+
+    /// Whether floats are rounded by an instruction; without one, the code generator would call a library.
+    pub(super) fn rounds(self) -> bool {
+        match self {
+            Target::X86_64 { sse41, .. } => sse41,
+            Target::Aarch64 => true,
+        }
+    }
+
+    fn isa(self, verify: bool) -> OwnedTargetIsa {
+        const KNOWN: &str = "the code generator knows it";
+        let mut flags = settings::builder();
+        for (name, value) in [
+            ("opt_level", "speed"),
+            ("enable_pinned_reg", "true"),
+            ("preserve_frame_pointers", "true"),
+            ("unwind_info", "false"),
+            ("enable_verifier", if verify { "true" } else { "false" }),
+            // Indices are of programs that may do what they like within their own memory.
+            ("enable_heap_access_spectre_mitigation", "false"),
+            ("enable_table_access_spectre_mitigation", "false"),
+        ] {
+            flags.set(name, value).expect(KNOWN);
+        }
+        let name = match self {
+            Target::X86_64 { .. } => "x86_64-unknown-linux-gnu",
+            Target::Aarch64 => "aarch64-unknown-linux-gnu",
+        };
+        let mut builder = isa::lookup_by_name(name).expect(KNOWN);
+        if let Target::X86_64 { sse41, popcnt, bmi, avx } = self {
+            let features: [(bool, &[&str]); 4] = [
+                (sse41, &["has_ssse3", "has_cmpxchg16b", "has_sse3", "has_sse41"]),
+                (popcnt, &["has_popcnt"]),
+                (bmi, &["has_bmi1", "has_bmi2", "has_lzcnt"]),
+                (sse41 && avx, &["has_sse42", "has_avx"]),
+            ];
+            for name in features.iter().filter(|(has, _)| *has).flat_map(|(_, names)| *names) {
+                builder.enable(name).expect(KNOWN);
+            }
+        }
+        builder.finish(settings::Flags::new(flags)).expect(KNOWN)
+    }
+}
+
+/// The optimizing compiler; its memory is used for one function after the other.
+pub struct Cranelift {
+    target: Target,
+    isa: OwnedTargetIsa,
+    context: Context,
+    builder: FunctionBuilderContext,
+}
+
+impl std::fmt::Debug for Cranelift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cranelift").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl Cranelift {
+    /// A compiler for a machine. If it is to `verify`, the code generator checks the intermediate form before it uses it.
+    pub fn new(target: Target, verify: bool) -> Cranelift {
+        Cranelift {
+            target,
+            isa: target.isa(verify),
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+        }
+    }
+
+    /// Translates a function into the context.
+    fn translate(&mut self, request: &Request) -> Result<Translated, Refusal> {
+        let function = &request.function;
+        if function.code.len() > MAX_WORDS || function.registers.len() > MAX_REGISTERS {
+            return Err(Refusal::TooLarge);
+        }
+        self.context.clear();
+        let signature = match request.entry {
+            Entry::Start => signature_of(&request.ty.params),
+            Entry::Loop(_) => signature_of(&[]),
+        };
+        self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        translate(builder, request, self.target, self.isa.frontend_config())
+    }
+}
+
+impl Optimizer for Cranelift {
+    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal> {
+        let translated =
+            self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
+        self.context
+            .compile(&*self.isa, &mut ControlPlane::default())
+            .map_err(|error| Refusal::Failed(error.inner.to_string()))?;
+        let code = self.context.compiled_code().expect("just compiled");
+        if std::env::var_os("DBG_CLIF").is_some() {
+            eprintln!("{}", self.context.func.display());
+            std::fs::write("/tmp/wt7-code.bin", code.code_buffer()).unwrap();
+            for r in code.buffer.relocs() {
+                eprintln!("{r:?}");
+            }
+        }
+        let native_frame = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
+        if native_frame > MAX_NATIVE_FRAME {
+            return Err(Refusal::TooLarge);
+        }
+        Ok(OptimizedCode {
+            bytes: code.code_buffer().to_vec(),
+            faults: faults(code, &translated.accesses),
+            words: words(code, &self.context.func)?,
+            exits: translated.exits,
+            instructions: translated.instructions,
+        })
+    }
+}
+
+/// Which access each instruction that may fault belongs to. The code generator may have put a load into an instruction that uses
+/// its value, and says whose instruction that is: the access is the last one at or before that with the code that it was given.
+fn faults(code: &CompiledCode, accesses: &[Pc]) -> Vec<(u32, Pc)> {
+    let places = code.buffer.get_srclocs_sorted();
+    let traps = code.buffer.traps().iter();
+    let faults = traps.filter_map(|trap| {
+        let number = usize::from(trap.code.as_raw().get());
+        if number > CODES {
+            return None;
+        }
+        let place = places.partition_point(|place| place.start <= trap.offset).checked_sub(1)?;
+        let pc = Pc(places[place].loc.bits());
+        let before = accesses.partition_point(|&access| access <= pc);
+        let access = (0..before).rev().find(|place| place % CODES + 1 == number)?;
+        Some((trap.offset, accesses[access]))
+    });
+    faults.collect()
+}
+
+/// The words that code asks for; there is nothing else that depends on where it is.
+fn words(code: &CompiledCode, function: &Function) -> Result<Vec<(u32, Word)>, Refusal> {
+    let words = code.buffer.relocs().iter().map(|relocation| {
+        let word = match (&relocation.kind, &relocation.target) {
+            (Reloc::Abs8, FinalizedRelocTarget::ExternalName(ExternalName::User(name))) => {
+                Word::of_name(&function.params.user_named_funcs()[*name])
+            }
+            _ => return Err(Refusal::Failed(format!("the code needs {:?}", relocation.target))),
+        };
+        Ok((relocation.offset, word))
+    });
+    words.collect()
+}

@@ -1,0 +1,158 @@
+//! What leaves the code: traps, statuses of helpers, and side exits.
+
+use bytecode_spec::{Pc, TrapCause};
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{
+    Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
+};
+
+use super::translate::{Region, Translator};
+use super::{Exit, Reason, Word};
+use crate::abi::{self, Helper, site};
+
+/// What names of symbols stand for, by their namespaces.
+const VERSION: u32 = 0;
+const EXIT: u32 = 1;
+
+impl Word {
+    /// The word that a symbol's name stands for.
+    pub(super) fn of_name(name: &UserExternalName) -> Word {
+        match name.namespace {
+            VERSION => Word::Version,
+            _ => Word::Exit(name.index),
+        }
+    }
+
+    fn name(self) -> UserExternalName {
+        match self {
+            Word::Version => UserExternalName::new(VERSION, 0),
+            Word::Exit(exit) => UserExternalName::new(EXIT, exit),
+        }
+    }
+}
+
+impl Translator<'_, '_> {
+    /// A word that is known when the code is installed.
+    pub(super) fn word(&mut self, word: Word) -> Value {
+        let name = ExternalName::user(self.b.func.declare_imported_user_function(word.name()));
+        let data = GlobalValueData::Symbol { name, offset: 0.into(), colocated: false, tls: false };
+        let symbol = self.b.create_global_value(data);
+        self.b.ins().symbol_value(I64, symbol)
+    }
+
+    /// Traps at the current instruction.
+    pub(super) fn trap(&mut self, cause: TrapCause) {
+        let word = self.trap_word(cause);
+        let raised = self.raised();
+        self.b.ins().jump(raised, &[BlockArg::Value(word)]);
+    }
+
+    /// The same if a condition is not zero.
+    pub(super) fn trap_if(&mut self, condition: Value, cause: TrapCause) {
+        let (trapped, next) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(condition, trapped, &[], next, &[]);
+        self.start(trapped);
+        self.trap(cause);
+        self.start(next);
+    }
+
+    fn trap_word(&mut self, cause: TrapCause) -> Value {
+        let word = abi::trap::at(site::optimized(self.pc as u32), cause.code());
+        self.b.ins().iconst(I64, word as i64)
+    }
+
+    /// The block that all traps go to.
+    fn raised(&mut self) -> Block {
+        if self.raised.is_none() {
+            self.raised = Some(self.shared_block());
+        }
+        self.raised.expect("just made")
+    }
+
+    /// The block that statuses go to which helpers gave.
+    pub(super) fn stopped(&mut self) -> Block {
+        if self.stopped.is_none() {
+            self.stopped = Some(self.shared_block());
+        }
+        self.stopped.expect("just made")
+    }
+
+    fn shared_block(&mut self) -> Block {
+        let block = self.cold_block();
+        self.b.append_block_param(block, I64);
+        block
+    }
+
+    /// Fills the blocks that several places go to.
+    pub(super) fn finish(&mut self) {
+        for (block, helper) in [(self.raised, Helper::Raise), (self.stopped, Helper::Stop)] {
+            if let Some(block) = block {
+                self.start(block);
+                let what = self.b.block_params(block)[0];
+                self.leave_to(helper, what);
+            }
+        }
+    }
+
+    /// Ends the activation's code by going to a stub.
+    fn leave_to(&mut self, helper: Helper, what: Value) {
+        let stub = self.in_helpers(helper.stub());
+        let signature = self.signature(&[]);
+        let context = self.context;
+        self.b.ins().return_call_indirect(signature, stub, &[context, what]);
+    }
+
+    /// A word of the table of helpers.
+    pub(super) fn in_helpers(&mut self, offset: i32) -> Value {
+        let store = self.store_context();
+        let table = self.load_constant(store, abi::store::HELPERS);
+        self.load_constant(table, offset)
+    }
+
+    /// Goes on in another tier, at the current instruction, if a word is not zero.
+    pub(super) fn exit_if(&mut self, word: Value, reason: Reason) {
+        let (out, next) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(word, out, &[], next, &[]);
+        self.start(out);
+        self.exit_here(reason);
+        self.start(next);
+    }
+
+    /// Goes on in another tier, at the current instruction, which is the last of its block.
+    pub(super) fn exit_here(&mut self, reason: Reason) {
+        let graph = self.graph;
+        let frame = self.frame();
+        let mut stored = Vec::new();
+        stored.extend(self.row_here().uses(&self.code[self.pc..]));
+        for to in graph.all_successors(Pc(self.pc as u32)) {
+            stored.extend(graph.live_in(to));
+        }
+        stored.sort_unstable_by_key(|reg| reg.0);
+        stored.dedup();
+        stored.into_iter().for_each(|reg| self.store_register(reg, frame));
+        // The block that starts here is charged for again.
+        if let Some(&cost) = self.request.costs.get(self.pc)
+            && cost > 0
+        {
+            let store = self.store_context();
+            let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
+            let fuel = self.b.ins().iadd_imm_u(fuel, i64::from(cost));
+            self.store_word(Region::Store, fuel, store, abi::store::FUEL);
+        }
+        self.leave_by(Exit { pc: Pc(self.pc as u32), reason });
+    }
+
+    /// Goes on in another tier, at the start of a block.
+    pub(super) fn exit(&mut self, pc: Pc, reason: Reason) {
+        let graph = self.graph;
+        let frame = self.frame();
+        graph.live_in(graph.block_at(pc)).for_each(|reg| self.store_register(reg, frame));
+        self.leave_by(Exit { pc, reason });
+    }
+
+    fn leave_by(&mut self, exit: Exit) {
+        let word = self.word(Word::Exit(self.exits.len() as u32));
+        self.exits.push(exit);
+        self.leave_to(Helper::Exit, word);
+    }
+}

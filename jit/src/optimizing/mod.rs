@@ -1,0 +1,125 @@
+//! The optimizing compiler: bytecode to Cranelift's intermediate form, and that to machine code.
+//!
+//! A function keeps its frame, as in all tiers, but its registers are values, which are written to the frame only where somebody
+//! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
+//!
+//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `numeric`, `memory`, `calls`,
+//! `exits`, `cranelift` (machine code).
+
+mod graph;
+mod translate;
+mod numeric;
+mod memory;
+mod calls;
+mod exits;
+mod cranelift;
+
+pub use cranelift::{Cranelift, Target};
+
+use std::fmt;
+
+use bytecode_spec::{FuncType, Function, Pc};
+use serde::{Deserialize, Serialize};
+
+/// What makes optimized code of functions. Requests and answers are plain data, so the work can be done anywhere.
+pub trait Optimizer: fmt::Debug + Send {
+    /// Compiles a function, or says why it stays where it is.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refusal`].
+    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal>;
+}
+
+/// What to compile: a verified function, and what is known of its module and of how it ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The function.
+    pub function: Function,
+    /// Its type.
+    pub ty: FuncType,
+    /// How many functions the module imports.
+    pub imported_funcs: u32,
+    /// Words from a frame's registers to those of the next frame.
+    pub frame_words: u32,
+    /// With fuel, for each word where a basic block starts, its instructions; otherwise empty.
+    pub costs: Vec<u32>,
+    /// Where activations enter.
+    pub entry: Entry,
+    /// Branches that never went one of their ways, ascending: the code behind is left out.
+    pub never: Vec<Edge>,
+}
+
+/// Where activations enter code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Entry {
+    /// They start, by the [register convention](crate::abi::Place).
+    Start,
+    /// They are at the head of a loop, their registers in the frame. The code takes context and slot alone.
+    Loop(Pc),
+}
+
+/// A way that a branch can go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Edge {
+    /// The branch.
+    pub from: Pc,
+    /// Where it goes.
+    pub to: Pc,
+}
+
+/// Code of a function, to be installed: it runs at any address once the words that it asks for are written.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct OptimizedCode {
+    /// The code; its entry is at its start.
+    pub bytes: Vec<u8>,
+    /// Offsets of instructions that may fault, ascending, and the bytecode instruction that each belongs to.
+    pub faults: Vec<(u32, Pc)>,
+    /// Offsets of words to be written: eight bytes each.
+    pub words: Vec<(u32, Word)>,
+    /// Where activations go on elsewhere.
+    pub exits: Vec<Exit>,
+    /// Bytecode instructions that were compiled.
+    pub instructions: u32,
+}
+
+/// A word that code asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Word {
+    /// The address of the function's version, for the frame's header.
+    Version,
+    /// What is handed to [`Helper::Exit`](crate::abi::Helper::Exit) for the side exit of that number.
+    Exit(u32),
+}
+
+/// A side exit: the activation goes on at the start of an instruction, with its live registers in the frame, in another tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// The instruction.
+    pub pc: Pc,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why code is left by a side exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// Something asks for attention.
+    Poll,
+    /// A tail call of a function that has no machine code.
+    TailCall,
+    /// A branch went where it never had.
+    Branch(Edge),
+}
+
+/// Why a function is not compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It, or its code or native frame, is larger than is worth it.
+    #[error("it is too large for the optimizing compiler")]
+    TooLarge,
+    /// The code generator does not compile it.
+    #[error("the code generator fails: {0}")]
+    Failed(String),
+}

@@ -1,0 +1,679 @@
+//! The walk over the bytecode: blocks, branches, and what is neither arithmetic, nor memory, nor a call.
+
+use std::mem;
+
+use bytecode_spec::isa::{self, Visitor, Words, visit};
+use bytecode_spec::{Effect, Op, Pc, Reg, TrapCause, ValType};
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::{
+    AliasRegion, AliasRegionData, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, MemFlagsData,
+    SourceLoc, Type, Value,
+};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::{FunctionBuilder, Variable};
+
+use super::calls::Signatures;
+use super::graph::Graph;
+use super::{Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
+use crate::abi::{self, Helper, Place};
+
+/// What lies in memory apart from each other, so that writes to one leave reads of the others alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Region {
+    Frame,
+    Store,
+    Memory,
+    Globals,
+    Tables,
+}
+
+/// What a function becomes.
+pub(super) struct Translator<'a, 'f> {
+    pub(super) b: FunctionBuilder<'f>,
+    pub(super) request: &'a Request,
+    pub(super) target: Target,
+    pub(super) graph: &'a Graph,
+    pub(super) code: &'a [u64],
+    /// The current instruction.
+    pub(super) pc: usize,
+    blocks: Vec<Option<Block>>,
+    /// For each block, edges whose branches do not stand yet.
+    missing: Vec<u32>,
+    regions: [AliasRegion; 5],
+    /// The instance context.
+    pub(super) context: Value,
+    /// Pcs of instructions that access memory, in the order in which they were translated.
+    pub(super) accesses: Vec<Pc>,
+    pub(super) exits: Vec<Exit>,
+    /// Whether a function of the module was called since the block began: its entry is a safepoint.
+    pub(super) polled: bool,
+    /// Where traps go, with what [`abi::trap`] says.
+    pub(super) raised: Option<Block>,
+    /// Where statuses of helpers go.
+    pub(super) stopped: Option<Block>,
+    /// Blocks of ways that were never gone, to be filled.
+    ways: Vec<(Block, Edge)>,
+    pub(super) signatures: Signatures,
+    instructions: u32,
+}
+
+/// What a translation tells besides the intermediate form.
+pub(super) struct Translated {
+    pub(super) accesses: Vec<Pc>,
+    pub(super) exits: Vec<Exit>,
+    pub(super) instructions: u32,
+}
+
+/// Translates a function.
+pub(super) fn translate(
+    mut b: FunctionBuilder<'_>,
+    request: &Request,
+    target: Target,
+    frontend: TargetFrontendConfig,
+) -> Result<Translated, Refusal> {
+    let graph = Graph::new(request)?;
+    let regions =
+        [Region::Frame, Region::Store, Region::Memory, Region::Globals, Region::Tables].map(|region| {
+            let data = AliasRegionData { user_id: region as u32, description: format!("{region:?}").into() };
+            b.func.dfg.alias_regions.insert(data)
+        });
+    for &ty in &request.function.registers {
+        b.declare_var(type_of(ty));
+    }
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    b.seal_block(entry);
+    let context = b.block_params(entry)[0];
+    let count = graph.reached().last().map_or(0, |(block, ..)| block + 1);
+    let mut t = Translator {
+        b,
+        request,
+        target,
+        graph: &graph,
+        code: &request.function.code,
+        pc: 0,
+        blocks: vec![None; count],
+        missing: vec![0; count],
+        regions,
+        context,
+        accesses: Vec::new(),
+        exits: Vec::new(),
+        polled: false,
+        raised: None,
+        stopped: None,
+        ways: Vec::new(),
+        signatures: Signatures::default(),
+        instructions: 0,
+    };
+    for (block, _, edges) in graph.reached() {
+        t.blocks[block] = Some(t.b.create_block());
+        t.missing[block] = edges;
+    }
+    t.entry(entry);
+    for (block, pc, _) in graph.reached() {
+        t.block(block, pc);
+    }
+    t.finish();
+    let Translator { b, accesses, exits, instructions, .. } = t;
+    b.finalize(frontend);
+    Ok(Translated { accesses, exits, instructions })
+}
+
+/// The type of a register's values.
+pub(super) fn type_of(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => I32,
+        ValType::I64 | ValType::FuncRef | ValType::ExternRef => I64,
+        ValType::F32 => F32,
+        ValType::F64 => F64,
+    }
+}
+
+impl Translator<'_, '_> {
+    /// What comes before the function's own code.
+    fn entry(&mut self, entry: Block) {
+        let first = match self.request.entry {
+            Entry::Start => {
+                self.prologue();
+                let params = Place::of(self.request.ty.params.iter().copied());
+                // Behind context and slot.
+                let mut next = 2;
+                for (i, (_, place)) in params.enumerate() {
+                    if place == Place::Frame {
+                        self.load_register(Reg(i as u16));
+                    } else {
+                        let value = self.b.block_params(entry)[next];
+                        next += 1;
+                        self.set(Reg(i as u16), value);
+                    }
+                }
+                0
+            }
+            Entry::Loop(head) => {
+                let graph = self.graph;
+                let block = graph.block_at(head);
+                graph.live_in(block).for_each(|reg| self.load_register(reg));
+                block
+            }
+        };
+        let to = self.reached(first);
+        self.b.ins().jump(to, &[]);
+        self.arrive(first);
+    }
+
+    /// Tests that there is room for the frame and that nothing asks for attention.
+    fn prologue(&mut self) {
+        let frame = self.frame();
+        let version = self.word(Word::Version);
+        self.store_word(Region::Frame, version, frame, abi::frame::VERSION);
+        let bytes = i64::from(self.frame_bytes());
+        let end = self.b.ins().iadd_imm_u(frame, bytes);
+        let store = self.store_context();
+        let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
+        let is_short = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
+        let (asked, resume) = (self.cold_block(), self.b.create_block());
+        let test_native = self.b.create_block();
+        self.b.ins().brif(is_short, asked, &[], test_native, &[]);
+        self.start(test_native);
+        let stack = self.b.ins().get_stack_pointer(I64);
+        let limit = self.load_word(Region::Store, store, abi::store::NATIVE_LIMIT);
+        let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
+        self.b.ins().brif(is_short, asked, &[], resume, &[]);
+        self.start(asked);
+        let site = self.b.ins().iconst(I64, i64::from(abi::trap::ON_ENTRY));
+        let status = self.helper(Helper::Safepoint, &[site]);
+        let stopped = self.stopped();
+        self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], resume, &[]);
+        self.start(resume);
+    }
+
+    fn block(&mut self, block: usize, start: Pc) {
+        let here = self.reached(block);
+        self.b.switch_to_block(here);
+        self.polled = false;
+        self.pc = start.index();
+        if let Some(&cost) = self.request.costs.get(self.pc)
+            && cost > 0
+        {
+            self.charge(cost);
+        }
+        loop {
+            self.b.set_srcloc(SourceLoc::new(self.pc as u32));
+            self.instructions += 1;
+            let code = &self.code[self.pc..];
+            let op = Op::from_code(code.lane(0)).expect("verified");
+            let ((), length) = visit(op, code, self);
+            self.pc += length;
+            if op.info().has_targets || op.info().effects.has(Effect::Ends) {
+                break;
+            }
+            let next = Pc(self.pc as u32);
+            if self.graph.starts_at(next) {
+                let to = self.reached(self.graph.block_at(next));
+                self.b.ins().jump(to, &[]);
+                break;
+            }
+            if let Some(&cost) = self.request.costs.get(self.pc)
+                && cost > 0
+            {
+                self.charge(cost);
+            }
+        }
+        let graph = self.graph;
+        graph.successors(block).for_each(|to| self.arrive(to));
+    }
+
+    /// One more of the branches to a block stands.
+    fn arrive(&mut self, block: usize) {
+        self.missing[block] -= 1;
+        if self.missing[block] == 0 {
+            let block = self.reached(block);
+            self.b.seal_block(block);
+        }
+    }
+
+    fn reached(&self, block: usize) -> Block {
+        self.blocks[block].expect("reached")
+    }
+
+    /// Goes on in a block that nothing else will go to.
+    pub(super) fn start(&mut self, block: Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+    }
+
+    pub(super) fn cold_block(&mut self) -> Block {
+        let block = self.b.create_block();
+        self.b.set_cold_block(block);
+        block
+    }
+
+    fn charge(&mut self, cost: u32) {
+        let store = self.store_context();
+        let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
+        let cost = self.b.ins().iconst(I64, i64::from(cost));
+        let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, fuel, cost);
+        self.trap_if(is_short, TrapCause::OutOfFuel);
+        let left = self.b.ins().isub(fuel, cost);
+        self.store_word(Region::Store, left, store, abi::store::FUEL);
+    }
+
+    /// The value of a register.
+    pub(super) fn get(&mut self, reg: Reg) -> Value {
+        self.b.use_var(Variable::from_u32(reg.0.into()))
+    }
+
+    pub(super) fn set(&mut self, reg: Reg, value: Value) {
+        self.b.def_var(Variable::from_u32(reg.0.into()), value);
+    }
+
+    pub(super) fn type_of(&self, reg: Reg) -> ValType {
+        self.request.function.registers[reg.index()]
+    }
+
+    /// Words of the frame, in bytes.
+    pub(super) fn frame_bytes(&self) -> i32 {
+        self.request.frame_words as i32 * 8
+    }
+
+    /// Where the frame's registers are.
+    pub(super) fn frame(&mut self) -> Value {
+        self.b.ins().get_pinned_reg(I64)
+    }
+
+    /// Flags of accesses that neither trap nor depend on what other regions hold.
+    pub(super) fn flags(&self, region: Region) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(Some(self.regions[region as usize]))
+    }
+
+    pub(super) fn load_word(&mut self, region: Region, base: Value, offset: i32) -> Value {
+        let flags = self.flags(region);
+        self.b.ins().load(I64, flags, base, offset)
+    }
+
+    pub(super) fn store_word(&mut self, region: Region, value: Value, base: Value, offset: i32) {
+        let flags = self.flags(region);
+        self.b.ins().store(flags, value, base, offset);
+    }
+
+    /// A word that never changes while the function runs.
+    pub(super) fn load_constant(&mut self, base: Value, offset: i32) -> Value {
+        self.load_constant_of(I64, base, offset)
+    }
+
+    pub(super) fn load_constant_of(&mut self, ty: Type, base: Value, offset: i32) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.b.ins().load(ty, flags, base, offset)
+    }
+
+    pub(super) fn store_context(&mut self) -> Value {
+        self.load_constant(self.context, abi::instance::STORE)
+    }
+
+    /// Element `index` of pointers that the instance context leads to.
+    pub(super) fn element(&mut self, of: i32, index: u32) -> Value {
+        let all = self.load_constant(self.context, of);
+        self.load_constant(all, index as i32 * 8)
+    }
+
+    /// The bits of a value as a frame has them.
+    pub(super) fn to_bits(&mut self, value: Value, ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => self.b.ins().uextend(I64, value),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef => value,
+            ValType::F32 => {
+                let bits = self.b.ins().bitcast(I32, MemFlagsData::new(), value);
+                self.b.ins().uextend(I64, bits)
+            }
+            ValType::F64 => self.b.ins().bitcast(I64, MemFlagsData::new(), value),
+        }
+    }
+
+    pub(super) fn value_of_bits(&mut self, bits: Value, ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => self.b.ins().ireduce(I32, bits),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef => bits,
+            ValType::F32 => {
+                let bits = self.b.ins().ireduce(I32, bits);
+                self.b.ins().bitcast(F32, MemFlagsData::new(), bits)
+            }
+            ValType::F64 => self.b.ins().bitcast(F64, MemFlagsData::new(), bits),
+        }
+    }
+
+    /// Writes a value to a place of eight bytes.
+    pub(super) fn store_slot(&mut self, region: Region, value: Value, ty: ValType, base: Value, offset: i32) {
+        // The upper half is zero.
+        let value = if matches!(ty, ValType::F64) { value } else { self.to_bits(value, ty) };
+        self.store_word(region, value, base, offset);
+    }
+
+    /// Reads a value from a place of eight bytes.
+    pub(super) fn load_slot(&mut self, region: Region, ty: ValType, base: Value, offset: i32) -> Value {
+        let flags = self.flags(region);
+        self.b.ins().load(type_of(ty), flags, base, offset)
+    }
+
+    /// Reads a register from the frame.
+    pub(super) fn load_register(&mut self, reg: Reg) {
+        let frame = self.frame();
+        let value = self.load_slot(Region::Frame, self.type_of(reg), frame, i32::from(reg.0) * 8);
+        self.set(reg, value);
+    }
+
+    /// Writes a register to the frame.
+    pub(super) fn store_register(&mut self, reg: Reg, frame: Value) {
+        let value = self.get(reg);
+        self.store_slot(Region::Frame, value, self.type_of(reg), frame, i32::from(reg.0) * 8);
+    }
+
+    /// Where a branch goes.
+    fn target(&self, displacement: i32) -> Pc {
+        Pc((self.pc as i64 + i64::from(displacement)) as u32)
+    }
+
+    /// A safepoint if a displacement goes backwards, unless the block has had one. When something asks for attention, the
+    /// activation goes on elsewhere at the branch, which is a safepoint there too.
+    fn poll_if_backward(&mut self, displacement: i32) {
+        if displacement <= 0 && !self.polled {
+            self.poll(Reason::Poll);
+        }
+    }
+
+    pub(super) fn poll(&mut self, reason: Reason) {
+        let store = self.store_context();
+        // Not an ordinary load: what one loop has read says nothing about the next one.
+        let word = self.b.ins().atomic_load(I32, MemFlagsData::trusted(), store);
+        const { assert!(abi::store::POLL == 0) };
+        self.exit_if(word, reason);
+        self.polled = true;
+    }
+
+    /// Goes to one of two places.
+    fn branch(&mut self, condition: Condition, displacement: i32) {
+        self.poll_if_backward(displacement);
+        let op = Op::from_code(self.code[self.pc..].lane(0)).expect("verified");
+        let length = usize::from(op.info().fixed_words);
+        let from = Pc(self.pc as u32);
+        let taken = Edge { from, to: self.target(displacement) };
+        let not_taken = Edge { from, to: Pc((self.pc + length) as u32) };
+        let (to, next) = (self.way(taken), self.way(not_taken));
+        // What leaves a loop comes first, or the code generator moves nothing out of it.
+        let next_first = displacement <= 0 && !self.graph.is_never(taken) || self.graph.is_never(not_taken);
+        if next_first {
+            let value = self.truth(condition.inverse());
+            self.b.ins().brif(value, next, &[], to, &[]);
+        } else {
+            let value = self.truth(condition);
+            self.b.ins().brif(value, to, &[], next, &[]);
+        }
+        self.leave_by_ways();
+    }
+
+    /// The block of a way that a branch may go.
+    fn way(&mut self, edge: Edge) -> Block {
+        if !self.graph.is_never(edge) {
+            return self.reached(self.graph.block_at(edge.to));
+        }
+        let block = self.cold_block();
+        self.ways.push((block, edge));
+        block
+    }
+
+    /// Lets ways that were never gone be side exits.
+    fn leave_by_ways(&mut self) {
+        for (block, edge) in mem::take(&mut self.ways) {
+            self.start(block);
+            self.exit(edge.to, Reason::Branch(edge));
+        }
+    }
+
+    /// Not zero if the condition is true.
+    pub(super) fn truth(&mut self, condition: Condition) -> Value {
+        match condition {
+            Condition::Int(cc, a, b) => self.b.ins().icmp(cc, a, b),
+            Condition::Float(cc, a, b) => self.b.ins().fcmp(cc, a, b),
+            Condition::Any(a, b) => self.b.ins().band(a, b),
+            Condition::None(a, b) => {
+                let both = self.b.ins().band(a, b);
+                self.b.ins().icmp_imm_u(IntCC::Equal, both, 0)
+            }
+        }
+    }
+
+    /// A constant, by its bits in a register.
+    pub(super) fn constant(&mut self, ty: ValType, bits: u64) -> Value {
+        match ty {
+            ValType::I32 => self.b.ins().iconst(I32, i64::from(bits as u32)),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.b.ins().iconst(I64, bits as i64),
+            ValType::F32 => self.b.ins().f32const(Ieee32::with_bits(bits as u32)),
+            ValType::F64 => self.b.ins().f64const(Ieee64::with_bits(bits)),
+        }
+    }
+}
+
+/// What a branch tests.
+#[derive(Clone, Copy)]
+pub(super) enum Condition {
+    Int(IntCC, Value, Value),
+    Float(FloatCC, Value, Value),
+    /// `a & b != 0`.
+    Any(Value, Value),
+    /// `a & b == 0`.
+    None(Value, Value),
+}
+
+impl Condition {
+    fn inverse(self) -> Condition {
+        match self {
+            Condition::Int(cc, a, b) => Condition::Int(cc.complement(), a, b),
+            Condition::Float(cc, a, b) => Condition::Float(cc.complement(), a, b),
+            Condition::Any(a, b) => Condition::None(a, b),
+            Condition::None(a, b) => Condition::Any(a, b),
+        }
+    }
+}
+
+macro_rules! by_helper {
+    ($($visit:ident $op:ident $shape:ident)*) => { $(
+        fn $visit(&mut self, _: isa::$op, _: isa::$shape) {
+            self.by_helper();
+        }
+    )* };
+}
+
+impl Visitor for Translator<'_, '_> {
+    type Output = ();
+
+    by_helper! {
+        visit_memory_grow MemoryGrowOp MemoryGrow
+        visit_memory_fill MemoryFillOp MemoryFill
+        visit_memory_copy MemoryCopyOp MemoryCopy
+        visit_memory_init MemoryInitOp MemoryInit
+        visit_data_drop DataDropOp DataDrop
+        visit_table_grow TableGrowOp TableGrow
+        visit_table_fill TableFillOp TableFill
+        visit_table_copy TableCopyOp TableCopy
+        visit_table_init TableInitOp TableInit
+        visit_elem_drop ElemDropOp ElemDrop
+    }
+
+    fn visit_nop(&mut self, _: isa::NopOp, _: isa::Nop) {}
+
+    fn visit_trap(&mut self, _: isa::TrapOp, i: isa::Trap) {
+        self.trap(TrapCause::from_code(i.cause).expect("verified"));
+    }
+
+    fn visit_move(&mut self, _: isa::MoveOp, i: isa::Move) {
+        let value = self.get(i.src);
+        self.set(i.dst, value);
+    }
+
+    fn visit_const(&mut self, _: isa::ConstOp, i: isa::Const) {
+        let value = self.constant(self.type_of(i.dst), i.value);
+        self.set(i.dst, value);
+    }
+
+    fn visit_unary(&mut self, op: isa::UnaryOp, i: isa::Unary) {
+        self.unary(op, i);
+    }
+
+    fn visit_binary(&mut self, op: isa::BinaryOp, i: isa::Binary) {
+        self.binary(op, i);
+    }
+
+    fn visit_binary_imm(&mut self, op: isa::BinaryImmOp, i: isa::BinaryImm) {
+        self.binary_imm(op, i);
+    }
+
+    fn visit_select(&mut self, _: isa::SelectOp, i: isa::Select) {
+        let (a, b, condition) = (self.get(i.a), self.get(i.b), self.get(i.cond));
+        let value = self.b.ins().select(condition, a, b);
+        self.set(i.dst, value);
+    }
+
+    fn visit_jump(&mut self, _: isa::JumpOp, i: isa::Jump) {
+        self.poll_if_backward(i.target);
+        let to = self.reached(self.graph.block_at(self.target(i.target)));
+        self.b.ins().jump(to, &[]);
+    }
+
+    fn visit_branch_unary(&mut self, op: isa::BranchUnaryOp, i: isa::BranchUnary) {
+        let (a, zero) = (self.get(i.a), self.constant(ValType::I32, 0));
+        let cc = match op {
+            isa::BranchUnaryOp::BrNez => IntCC::NotEqual,
+            isa::BranchUnaryOp::BrEqz => IntCC::Equal,
+        };
+        self.branch(Condition::Int(cc, a, zero), i.target);
+    }
+
+    fn visit_branch(&mut self, op: isa::BranchOp, i: isa::Branch) {
+        let condition = self.condition(op, i.a, i.b);
+        self.branch(condition, i.target);
+    }
+
+    fn visit_branch_imm(&mut self, op: isa::BranchImmOp, i: isa::BranchImm) {
+        let condition = self.condition_imm(op, i.a, i.b);
+        self.branch(condition, i.target);
+    }
+
+    fn visit_branch_table(&mut self, _: isa::BranchTableOp, i: isa::BranchTable) {
+        let code = &self.code[self.pc..];
+        let targets: Vec<i32> = (0..i.targets.len).map(|n| i.targets.target(code, n)).collect();
+        self.poll_if_backward(targets.iter().copied().min().unwrap_or(0));
+        let index = self.get(i.index);
+        let from = Pc(self.pc as u32);
+        let mut blocks: Vec<Block> = Vec::with_capacity(targets.len());
+        for (n, &displacement) in targets.iter().enumerate() {
+            let same = targets[..n].iter().position(|&other| other == displacement);
+            blocks.push(match same {
+                Some(same) => blocks[same],
+                None => self.way(Edge { from, to: self.target(displacement) }),
+            });
+        }
+        let Some((&last, others)) = blocks.split_last() else { return };
+        let pool = &mut self.b.func.dfg.value_lists;
+        let last = BlockCall::new(last, [], pool);
+        let others: Vec<BlockCall> = others.iter().map(|&block| BlockCall::new(block, [], pool)).collect();
+        let table = self.b.create_jump_table(JumpTableData::new(last, &others));
+        self.b.ins().br_table(index, table);
+        self.leave_by_ways();
+    }
+
+    fn visit_load(&mut self, op: isa::LoadOp, i: isa::Load) {
+        self.load(op, i);
+    }
+
+    fn visit_load_indexed(&mut self, op: isa::LoadIndexedOp, i: isa::LoadIndexed) {
+        self.load_indexed(op, i);
+    }
+
+    fn visit_store(&mut self, op: isa::StoreOp, i: isa::Store) {
+        self.store(op, i);
+    }
+
+    fn visit_store_indexed(&mut self, op: isa::StoreIndexedOp, i: isa::StoreIndexed) {
+        self.store_indexed(op, i);
+    }
+
+    fn visit_memory_size(&mut self, _: isa::MemorySizeOp, i: isa::MemorySize) {
+        self.memory_size(i);
+    }
+
+    fn visit_table_get(&mut self, _: isa::TableGetOp, i: isa::TableGet) {
+        self.table_get(i);
+    }
+
+    fn visit_table_set(&mut self, _: isa::TableSetOp, i: isa::TableSet) {
+        self.table_set(i);
+    }
+
+    fn visit_table_size(&mut self, _: isa::TableSizeOp, i: isa::TableSize) {
+        self.table_size(i);
+    }
+
+    fn visit_ref_null(&mut self, _: isa::RefNullOp, i: isa::RefNull) {
+        let null = self.constant(ValType::I64, 0);
+        self.set(i.dst, null);
+    }
+
+    fn visit_ref_is_null(&mut self, _: isa::RefIsNullOp, i: isa::RefIsNull) {
+        let a = self.get(i.a);
+        let is_null = self.b.ins().icmp_imm_u(IntCC::Equal, a, 0);
+        self.set_truth(i.dst, is_null);
+    }
+
+    fn visit_ref_func(&mut self, _: isa::RefFuncOp, i: isa::RefFunc) {
+        let record = self.element(abi::instance::RECORDS, i.func.0);
+        self.set(i.dst, record);
+    }
+
+    fn visit_global_get(&mut self, _: isa::GlobalGetOp, i: isa::GlobalGet) {
+        let cell = self.element(abi::instance::GLOBALS, i.global.0);
+        let value = self.load_slot(Region::Globals, self.type_of(i.dst), cell, 0);
+        self.set(i.dst, value);
+    }
+
+    fn visit_global_set(&mut self, _: isa::GlobalSetOp, i: isa::GlobalSet) {
+        let cell = self.element(abi::instance::GLOBALS, i.global.0);
+        let value = self.get(i.value);
+        self.store_slot(Region::Globals, value, self.type_of(i.value), cell, 0);
+    }
+
+    fn visit_call(&mut self, _: isa::CallOp, i: isa::Call) {
+        self.call(i);
+    }
+
+    fn visit_call_import(&mut self, _: isa::CallImportOp, i: isa::CallImport) {
+        let record = self.element(abi::instance::RECORDS, i.func.0);
+        self.call_record(record, i.args, i.results);
+    }
+
+    fn visit_call_indirect(&mut self, _: isa::CallIndirectOp, i: isa::CallIndirect) {
+        let record = self.indirect_record(i.index, i.table, i.ty);
+        self.call_record(record, i.args, i.results);
+    }
+
+    fn visit_tail_call(&mut self, _: isa::TailCallOp, i: isa::TailCall) {
+        self.tail_call(i);
+    }
+
+    fn visit_tail_call_import(&mut self, _: isa::TailCallImportOp, i: isa::TailCallImport) {
+        self.poll(Reason::Poll);
+        let record = self.element(abi::instance::RECORDS, i.func.0);
+        self.tail_call_record(record, i.args);
+    }
+
+    fn visit_tail_call_indirect(&mut self, _: isa::TailCallIndirectOp, i: isa::TailCallIndirect) {
+        self.poll(Reason::Poll);
+        let record = self.indirect_record(i.index, i.table, i.ty);
+        self.tail_call_record(record, i.args);
+    }
+
+    fn visit_ret(&mut self, _: isa::RetOp, i: isa::Ret) {
+        self.ret(i.values);
+    }
+}
