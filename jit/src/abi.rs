@@ -157,6 +157,12 @@ impl Place {
     }
 }
 
+/// A side exit of optimized code, as the runtime keeps it.
+pub mod exit {
+    /// How often it is passed before it is taken, under stress; 32 bits.
+    pub const LEFT: i32 = 0;
+}
+
 /// A code object.
 pub mod object {
     /// The version that the code belongs to, written when it is installed.

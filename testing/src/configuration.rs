@@ -79,21 +79,49 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing-osr",
         fuel: false,
         profile: false,
-        configure: |config| config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true),
+        configure: |config| config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true).workers(0),
     },
     // The same, entered from code of the template compiler.
     Configuration {
         name: "optimizing-osr-template",
         fuel: false,
         profile: false,
-        configure: |config| config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true),
+        configure: |config| config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true).workers(0),
+    },
+    // Optimized code is left at every branch, and entered again at the next back edge.
+    Configuration {
+        name: "exits",
+        fuel: false,
+        profile: false,
+        configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false).stress_exits(1),
+    },
+    // At every seventh.
+    Configuration {
+        name: "exits-fuel",
+        fuel: true,
+        profile: false,
+        configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false).stress_exits(7),
+    },
+    // Ways of branches are left out that were not gone in one or two calls, which is mostly wrong.
+    Configuration {
+        name: "speculating",
+        fuel: false,
+        profile: false,
+        configure: |config| {
+            config
+                .policy(thresholds([0, 0], [3, 3]))
+                .fuel(false)
+                .profile(true)
+                .workers(0)
+                .stress_exits(10_000)
+        },
     },
     // From the second and third call on, so that all tiers call each other.
     Configuration {
         name: "mixed",
         fuel: true,
         profile: false,
-        configure: |config| config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true),
+        configure: |config| config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true).workers(0),
     },
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: false, configure: |config| config },

@@ -36,8 +36,12 @@ pub struct Config {
     pub tier: TierMode,
     /// See [`Config::policy`].
     pub policy: Arc<dyn Policy>,
+    /// See [`Config::workers`].
+    pub workers: usize,
     /// See [`Config::verify_ir`].
     pub verify_ir: bool,
+    /// See [`Config::stress_exits`].
+    pub stress_exits: u32,
     /// See [`Config::max_code_bytes`].
     pub max_code_bytes: usize,
     /// See [`Config::max_stack_bytes`].
@@ -57,7 +61,9 @@ impl Default for Config {
             profile: true,
             tier: TierMode::Auto,
             policy: Arc::new(Thresholds::PRODUCTION),
+            workers: 1,
             verify_ir: cfg!(debug_assertions),
+            stress_exits: 0,
             max_code_bytes: MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
             max_native_stack_bytes: 1 << 20,
@@ -96,6 +102,20 @@ impl Config {
     /// counted where code is [profiled](Config::profile).
     pub fn policy(mut self, policy: impl Policy + 'static) -> Config {
         self.policy = Arc::new(policy);
+        self
+    }
+
+    /// How many threads make optimized code, while programs go on in the code that they have; with none, a program waits for its
+    /// code, in its own thread. One by default. [`TierMode::Optimizing`] uses none.
+    pub fn workers(mut self, threads: usize) -> Config {
+        self.workers = threads;
+        self
+    }
+
+    /// For tests of the engine: each branch of optimized code is left for code of the template compiler every so many times that
+    /// control comes there, though nothing asks for it. Never by default, or for 0.
+    pub fn stress_exits(mut self, every: u32) -> Config {
+        self.stress_exits = every;
         self
     }
 

@@ -60,6 +60,18 @@ impl Engine {
         }
     }
 
+    /// Waits until the [workers](Config::workers) have made all optimized code that they were asked for.
+    ///
+    /// ```
+    /// let engine = strata::Engine::default();
+    /// engine.finish_compiling();
+    /// ```
+    pub fn finish_compiling(&self) {
+        if let Some(native) = self.0.native.get().and_then(Option::as_ref) {
+            native.wait();
+        }
+    }
+
     /// Bytes of machine code that functions of this engine have.
     pub fn code_bytes(&self) -> usize {
         self.0.native.get().and_then(Option::as_ref).map_or(0, Native::function_bytes)

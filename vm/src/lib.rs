@@ -23,6 +23,7 @@ mod error;
 #[expect(unsafe_code, reason = "walks frames")]
 mod trap;
 mod profile;
+mod optimized;
 #[cfg(feature = "disasm")]
 mod listing;
 
@@ -54,6 +55,7 @@ pub use host::{Caller, HostResult, IntoHostFunc, WithCaller};
 pub use instance::Instance;
 pub use linker::Linker;
 pub use module::Module;
+pub use optimized::{Edge, OptimizedFunction, Reason, SideExitCount};
 pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfile, Profile};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};
 #[cfg(feature = "disasm")]

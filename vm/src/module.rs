@@ -145,7 +145,7 @@ impl Module {
     }
 
     /// The functions that the module defines.
-    fn functions(&self) -> impl Iterator<Item = FuncIndex> {
+    pub(crate) fn functions(&self) -> impl Iterator<Item = FuncIndex> {
         let imported = self.0.module.spaces().imported_funcs;
         (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex)
     }

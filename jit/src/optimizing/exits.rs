@@ -1,7 +1,8 @@
 //! What leaves the code: traps, statuses of helpers, and side exits.
 
 use bytecode_spec::{Pc, TrapCause};
-use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
 };
@@ -148,6 +149,23 @@ impl Translator<'_, '_> {
         let frame = self.frame();
         graph.live_in(graph.block_at(pc)).for_each(|reg| self.store_register(reg, frame));
         self.leave_by(Exit { pc, reason });
+    }
+
+    /// Under stress, leaves by a side exit at the current instruction every so many times.
+    pub(super) fn stress(&mut self) {
+        if self.request.stress == 0 {
+            return;
+        }
+        // The exit that is made next.
+        let exit = self.word(Word::Exit(self.exits.len() as u32));
+        let flags = self.flags(Region::Store);
+        let left = self.b.ins().load(I32, flags, exit, abi::exit::LEFT);
+        let left = self.b.ins().iadd_imm_s(left, -1);
+        let is_last = self.b.ins().icmp_imm_u(IntCC::Equal, left, 0);
+        let again = self.b.ins().iconst(I32, i64::from(self.request.stress));
+        let next = self.b.ins().select(is_last, again, left);
+        self.b.ins().store(flags, next, exit, abi::exit::LEFT);
+        self.exit_if(is_last, Reason::Stress);
     }
 
     fn leave_by(&mut self, exit: Exit) {

@@ -48,6 +48,8 @@ pub struct Request {
     pub entry: Entry,
     /// Branches that never went one of their ways, ascending: the code behind is left out.
     pub never: Vec<Edge>,
+    /// For tests: branches are left by side exits every so many times; 0 for never.
+    pub stress: u32,
 }
 
 /// Where activations enter code.
@@ -110,6 +112,8 @@ pub enum Reason {
     TailCall,
     /// A branch went where it never had.
     Branch(Edge),
+    /// See [`Request::stress`].
+    Stress,
 }
 
 /// Why a function is not compiled.

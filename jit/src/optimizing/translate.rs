@@ -378,6 +378,7 @@ impl Translator<'_, '_> {
     /// A safepoint if a displacement goes backwards, unless the block has had one. When something asks for attention, the
     /// activation goes on elsewhere at the branch, which is a safepoint there too.
     fn poll_if_backward(&mut self, displacement: i32) {
+        self.stress();
         if displacement <= 0 && !self.polled {
             self.poll(Reason::Poll);
         }

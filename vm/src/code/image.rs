@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use bytecode_spec::isa::{LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
-use strata_jit::optimizing::Entry;
+use strata_jit::optimizing::{self, Edge, Entry};
 
 use super::{CodeObject, LoadedModule, Optimized, OptimizedObject, SideExit};
 use crate::frames::{Frame, HEADER_WORDS};
-use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
+use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal, SAMPLES};
 use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -157,7 +157,8 @@ impl Version {
             Decision::Compile(Tier::Template) => self.compile_for(policy, &candidate),
             Decision::Compile(Tier::Optimizing) => {
                 let entry = head.map_or(Entry::Start, Entry::Loop);
-                if let Err(refusal) = self.optimize(entry) {
+                let (Event::Calls(heat) | Event::BackEdges(heat)) = event;
+                if let Err(refusal) = self.optimize(entry, heat) {
                     policy.refused(&candidate, refusal);
                 }
                 if self.optimized.refusal().is_some() {
@@ -202,16 +203,16 @@ impl Version {
     }
 
     /// Has optimized code made for an entry, unless it is there or being made.
-    pub(crate) fn optimize(&self, entry: Entry) -> Result<(), Refusal> {
+    pub(crate) fn optimize(&self, entry: Entry, heat: u32) -> Result<(), Refusal> {
         if !self.optimized.begin(entry) {
             return Ok(());
         }
-        self.make_optimized(entry)
+        self.make_optimized(entry, heat)
     }
 
-    fn make_optimized(&self, entry: Entry) -> Result<(), Refusal> {
+    fn make_optimized(&self, entry: Entry, heat: u32) -> Result<(), Refusal> {
         match self.loaded().engine.native() {
-            Some(native) => native.optimize(self, entry),
+            Some(native) => native.optimize(self, entry, heat),
             None => self.install(entry, Err(Refusal::NoMachineCode)),
         }
     }
@@ -220,7 +221,7 @@ impl Version {
     pub(crate) fn install(
         &self,
         entry: Entry,
-        code: Result<strata_jit::optimizing::OptimizedCode, Refusal>,
+        code: Result<optimizing::OptimizedCode, Refusal>,
     ) -> Result<(), Refusal> {
         let module = self.loaded();
         let adapter = || {
@@ -251,11 +252,12 @@ impl Version {
         let before = total.load(Ordering::Relaxed);
         let count = before.saturating_add(if before == 0 { first } else { COUNTED });
         total.store(count, Ordering::Relaxed);
-        left.store(COUNTED, Ordering::Relaxed);
+        let is_stressed = self.loaded().engine.config().stress_exits > 0;
+        left.store(if is_stressed { 1 } else { COUNTED }, Ordering::Relaxed);
         let has_loops = head.is_none() && self.optimized.has_loops();
         // What has a hot loop and is called again is hot as a whole.
         if has_loops {
-            _ = self.optimize(Entry::Start);
+            _ = self.optimize(Entry::Start, count);
         }
         let calls = self.calls.load(Ordering::Relaxed);
         let event = match head {
@@ -268,7 +270,8 @@ impl Version {
     /// A side exit was taken: where the activation goes on in code of the template compiler, if it can.
     pub(crate) fn exited(&self, side: &SideExit) -> bool {
         if self.optimized.exited(side) {
-            _ = self.make_optimized(side.entry);
+            // Ahead of what has no optimized code yet: it is in use.
+            _ = self.make_optimized(side.entry, u32::MAX);
         }
         if !side.landing.entry.load(Ordering::Acquire).is_null() {
             return true;
@@ -289,6 +292,68 @@ impl Version {
         let found = template.into_iter().flatten().find_map(|code| code.fault_at(address));
         let optimized = || Some((self.optimized.fault_at(address)?, Tier::Optimizing));
         found.map(|pc| (pc, Tier::Template)).or_else(optimized)
+    }
+
+    /// What the optimizing compiler is to know.
+    pub(crate) fn optimizing_request(&self, entry: Entry) -> optimizing::Request {
+        let module = self.loaded();
+        optimizing::Request {
+            function: self.function().clone(),
+            ty: module.module.func_type(self.func).clone(),
+            imported_funcs: module.module.spaces().imported_funcs,
+            frame_words: self.frame_words,
+            costs: self.costs.to_vec(),
+            entry,
+            never: self.never(entry),
+            stress: 0,
+        }
+    }
+
+    /// Ways that branches never went while they were profiled, and not too seldom.
+    fn never(&self, entry: Entry) -> Vec<Edge> {
+        let mut never = Vec::new();
+        let Some(wrong) = self.optimized.wrong().filter(|_| self.loaded().engine.config().profile) else {
+            return never;
+        };
+        // Under stress, what is wrong is to be tried too.
+        let samples = if self.loaded().engine.config().stress_exits > 0 { 1 } else { SAMPLES };
+        let code = self.function().code.as_slice();
+        let mut tables = self.table_counts.iter().map(|count| count.load(Ordering::Relaxed));
+        each_instruction(code, |at, op, next| {
+            let feedback = op.info().operands.iter().find(|operand| operand.kind == Kind::Feedback);
+            let Some(feedback) = feedback.filter(|_| op.info().has_targets) else { return };
+            let from = Pc(at as u32);
+            let mut ways = Vec::new();
+            let is_table = op.info().operands.iter().any(|operand| operand.kind == Kind::Targets);
+            let [taken, not_taken] =
+                self.counts_or_none(is_table, at + usize::from(feedback.lane) / LANES_PER_WORD);
+            liveness::for_each_target(op, &code[at..], |displacement| {
+                let to = Pc((at as i64 + i64::from(displacement)) as u32);
+                let count = if is_table { tables.next().unwrap_or(0) } else { taken };
+                // What goes back is what makes it hot, seen or not.
+                ways.push((to, if displacement <= 0 { count.max(1) } else { count }));
+            });
+            if !op.info().effects.has(Effect::Ends) {
+                ways.push((Pc(next as u32), not_taken));
+            }
+            let total = ways.iter().fold(0_u32, |sum, &(_, count)| sum.saturating_add(count));
+            let is_head = |to: Pc| entry == Entry::Loop(to);
+            let is_gone = |to: Pc| ways.iter().any(|&(other, count)| other == to && count > 0);
+            if total >= samples {
+                never.extend(
+                    ways.iter()
+                        .map(|&(to, _)| Edge { from, to })
+                        .filter(|edge| !is_gone(edge.to) && !is_head(edge.to) && !wrong.contains(edge)),
+                );
+            }
+        });
+        never.sort_unstable();
+        never.dedup();
+        never
+    }
+
+    fn counts_or_none(&self, is_table: bool, word: usize) -> [u32; 2] {
+        if is_table { [0; 2] } else { self.counts(word) }
     }
 
     /// The function's machine code of the template compiler, if it has any.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytecode_spec::Pc;
+use bytecode_spec::{FuncIndex, Pc};
 use strata_jit::optimizing::{Edge, Entry, Exit, OptimizedCode, Reason, Word};
 
-use super::{CodeSlot, Version};
+use super::{CodeSlot, Version, bump};
 use crate::engine::Engine;
+use crate::optimized::{OptimizedFunction, SideExitCount};
 use crate::tiering::policy::{EXITS, MAX_RECOMPILATIONS, Refusal};
 
 /// Optimized code at its place; gives that back when dropped.
@@ -17,7 +18,6 @@ pub(crate) struct OptimizedObject {
     engine: Engine,
     start: *const u8,
     bytes: usize,
-    entry: Entry,
     faults: Vec<(u32, Pc)>,
     exits: Box<[SideExit]>,
     /// The slot by which activations in other tiers go on at the head of a loop.
@@ -30,8 +30,11 @@ unsafe impl Send for OptimizedObject {}
 unsafe impl Sync for OptimizedObject {}
 
 /// Where optimized code is left.
+#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct SideExit {
+    /// Under stress, how often the exit is passed before it is taken.
+    pub(crate) left: AtomicU32,
     pub(crate) exit: Exit,
     /// The entry that the code belongs to.
     pub(crate) entry: Entry,
@@ -53,7 +56,13 @@ impl OptimizedObject {
         let exits: Box<[SideExit]> = code
             .exits
             .iter()
-            .map(|&exit| SideExit { exit, entry, count: AtomicU32::new(0), landing: CodeSlot::default() })
+            .map(|&exit| SideExit {
+                left: AtomicU32::new(engine.config().stress_exits),
+                exit,
+                entry,
+                count: AtomicU32::new(0),
+                landing: CodeSlot::default(),
+            })
             .collect();
         for &(offset, word) in &code.words {
             let word = match word {
@@ -69,7 +78,6 @@ impl OptimizedObject {
         Ok(OptimizedObject {
             start,
             bytes: code.bytes.len(),
-            entry,
             faults: code.faults,
             exits,
             slot,
@@ -100,7 +108,11 @@ impl Drop for OptimizedObject {
 
 /// The optimized code of a version: one object for each entry that was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Optimized(Mutex<State>);
+pub(crate) struct Optimized {
+    state: Mutex<State>,
+    /// How often activations in other tiers went on in it.
+    entered: AtomicU32,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -124,7 +136,7 @@ fn key(entry: Entry) -> Option<Pc> {
 
 impl Optimized {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether code for an entry is to be made: the caller makes it. Not if it is there, being made, or was refused.
@@ -158,6 +170,14 @@ impl Optimized {
         }
     }
 
+    /// Code for an entry will not be made now: it may be asked for again.
+    pub(crate) fn give_up(&self, entry: Entry) {
+        let mut state = self.state();
+        if let Some(None) = state.current.get(&key(entry)) {
+            state.current.remove(&key(entry));
+        }
+    }
+
     /// The slot by which activations go on at the head of a loop, if there is code.
     pub(crate) fn slot_at(&self, head: Pc) -> Option<*const CodeSlot> {
         let state = self.state();
@@ -188,8 +208,8 @@ impl Optimized {
 
     /// A side exit was taken. True if code for the entry is to be made again, without what it is for: the caller makes it.
     pub(crate) fn exited(&self, side: &SideExit) -> bool {
-        let count = side.count.load(Ordering::Relaxed).saturating_add(1);
-        side.count.store(count, Ordering::Relaxed);
+        bump(&side.count);
+        let count = side.count.load(Ordering::Relaxed);
         let Reason::Branch(edge) = side.exit.reason else { return false };
         if count != EXITS {
             return false;
@@ -207,16 +227,29 @@ impl Optimized {
         is_current
     }
 
-    /// What side exits there are, of all code: where they go on, why, and how often they were taken.
-    pub(crate) fn exits(&self) -> Vec<(Entry, Exit, u32)> {
-        let state = self.state();
-        let exits = state.all.iter().flat_map(|object| &object.exits);
-        exits.map(|side| (side.entry, side.exit, side.count.load(Ordering::Relaxed))).collect()
+    /// Counts an activation that goes on in it.
+    pub(crate) fn count_entry(&self) {
+        bump(&self.entered);
     }
 
-    /// How many objects were made for each entry.
-    pub(crate) fn objects(&self) -> Vec<(Entry, usize)> {
-        self.state().all.iter().map(|object| (object.entry, object.bytes)).collect()
+    /// What became of it so far.
+    pub(crate) fn report(&self, func: FuncIndex) -> OptimizedFunction {
+        let state = self.state();
+        let sides = state.all.iter().flat_map(|object| &object.exits);
+        let side_exits = sides.map(|side| SideExitCount {
+            pc: side.exit.pc,
+            reason: side.exit.reason,
+            count: side.count.load(Ordering::Relaxed),
+        });
+        OptimizedFunction {
+            func,
+            compilations: state.all.len() as u32,
+            recompilations: state.recompilations,
+            code_bytes: state.all.iter().map(|object| object.bytes).sum(),
+            loop_heads: state.current.keys().flatten().copied().collect(),
+            loop_entries: self.entered.load(Ordering::Relaxed),
+            side_exits: side_exits.collect(),
+        }
     }
 
     /// The instruction that a fault at an address belongs to.

@@ -176,7 +176,11 @@ extern "C" fn hot(frame: *mut u64, pc: u32) -> u64 {
         }
         let Some(head) = interpreter::target_of_branch(Frame(frame), pc) else { return 0 };
         version.count(Some(head));
-        version.optimized.slot_at(head).map_or(0, |slot| slot as u64)
+        let slot = version.optimized.slot_at(head);
+        if slot.is_some() {
+            version.optimized.count_entry();
+        }
+        slot.map_or(0, |slot| slot as u64)
     }
 }
 

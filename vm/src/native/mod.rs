@@ -114,10 +114,15 @@ impl Native {
         Some(adapter)
     }
 
+    /// Waits until all optimized code that was asked for is made.
+    pub(crate) fn wait(&self) {
+        self.optimizing.iter().for_each(Optimizing::wait);
+    }
+
     /// Has optimized code of a version made.
-    pub(crate) fn optimize(&self, version: &Version, entry: Entry) -> Result<(), Refusal> {
+    pub(crate) fn optimize(&self, version: &Version, entry: Entry, heat: u32) -> Result<(), Refusal> {
         match &self.optimizing {
-            Some(optimizing) => optimizing.optimize(version, entry),
+            Some(optimizing) => optimizing.optimize(version, entry, heat),
             None => version.install(entry, Err(Refusal::NoMachineCode)),
         }
     }
@@ -236,6 +241,7 @@ pub(crate) unsafe fn enter_at(
         let head = Pc(pc.offset_from((*version).entry) as u32);
         (*version).ask(Event::BackEdges(taken), Some(head));
         if let Some(slot) = (*version).optimized.slot_at(head) {
+            (*version).optimized.count_entry();
             return enter_code(frame, version, (*slot).entry.load(Ordering::Acquire), slot).map(|()| true);
         }
         match (*version).native().and_then(|code| code.entry_at(head)) {

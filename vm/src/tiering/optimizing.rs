@@ -1,36 +1,176 @@
-//! Who makes optimized code.
+//! Who makes optimized code: worker threads, or whoever asks for it.
+//!
+//! A program does not wait for workers: it goes on in the code that it has, and finds the new code at its next call or back edge.
 
+use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 
+use bytecode_spec::FuncIndex;
 use strata_jit::optimizing::{self, Cranelift, Entry, OptimizedCode, Optimizer, Request, Target};
 
-use super::policy::Refusal;
-use crate::code::Version;
+use super::policy::{MAX_QUEUED, Refusal};
+use crate::code::{LoadedModule, Version};
 use crate::config::{Config, TierMode};
 
-/// Makes optimized code for an engine.
+/// Makes optimized code for an engine. Workers end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Optimizing {
+    shared: Arc<Shared>,
+    /// Worker threads, at most; none if whoever asks for code makes it.
+    workers: usize,
+}
+
+#[derive(Debug)]
+struct Shared {
     target: Target,
     verify: bool,
+    stress: u32,
+    queue: Mutex<Queue>,
+    /// There is work, or no more will come; or all is done.
+    changed: Condvar,
     /// Compilers that nobody uses, with their memory.
     idle: Mutex<Vec<Box<dyn Optimizer>>>,
 }
 
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: BinaryHeap<Job>,
+    workers: usize,
+    /// Jobs that workers are at.
+    active: usize,
+    is_closed: bool,
+}
+
+/// What is to be compiled: the hottest first.
+#[derive(Debug)]
+struct Job {
+    /// How hot it was.
+    heat: u32,
+    module: Weak<LoadedModule>,
+    func: FuncIndex,
+    entry: Entry,
+}
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Job) -> bool {
+        self.heat == other.heat
+    }
+}
+
+impl Eq for Job {}
+
+impl PartialOrd for Job {
+    fn partial_cmp(&self, other: &Job) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Job {
+    fn cmp(&self, other: &Job) -> std::cmp::Ordering {
+        self.heat.cmp(&other.heat)
+    }
+}
+
+/// A native stack on which the compiler has room for any function that it takes.
+const WORKER_STACK: usize = 16 << 20;
+
 impl Optimizing {
     /// `None` where nothing is optimized.
     pub(crate) fn new(config: &Config) -> Option<Optimizing> {
-        match config.tier {
-            TierMode::Auto | TierMode::Optimizing => {}
+        let workers = match config.tier {
+            TierMode::Auto => config.workers,
+            TierMode::Optimizing => 0,
             TierMode::Portable | TierMode::Template => return None,
-        }
-        Some(Optimizing { target: Target::of_host()?, verify: config.verify_ir, idle: Mutex::default() })
+        };
+        let shared = Shared {
+            target: Target::of_host()?,
+            verify: config.verify_ir,
+            stress: config.stress_exits,
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            idle: Mutex::default(),
+        };
+        Some(Optimizing { shared: Arc::new(shared), workers })
     }
 
-    /// Makes optimized code of a version, and installs it.
-    pub(crate) fn optimize(&self, version: &Version, entry: Entry) -> Result<(), Refusal> {
-        let request = request(version, entry);
+    /// Makes optimized code of a version and installs it, or has a worker do so. A version that is called or goes back often has
+    /// much `heat`.
+    pub(crate) fn optimize(&self, version: &Version, entry: Entry, heat: u32) -> Result<(), Refusal> {
+        if self.workers == 0 {
+            return self.shared.make(version, entry);
+        }
+        let mut queue = self.shared.queue();
+        if queue.jobs.len() >= MAX_QUEUED {
+            drop(queue);
+            version.optimized.give_up(entry);
+            return Ok(());
+        }
+        queue.jobs.push(Job { heat, module: version.loaded().this.clone(), func: version.func, entry });
+        let is_short = queue.workers < self.workers.min(queue.jobs.len() + queue.active);
+        if is_short {
+            let shared = Arc::clone(&self.shared);
+            let worker = thread::Builder::new().name("strata compiler".to_owned()).stack_size(WORKER_STACK);
+            // Without a thread, the job waits for one that can be had.
+            queue.workers += usize::from(worker.spawn(move || shared.work()).is_ok());
+        }
+        drop(queue);
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits until all that was asked for is made.
+    pub(crate) fn wait(&self) {
+        let mut queue = self.shared.queue();
+        while queue.active > 0 || queue.workers > 0 && !queue.jobs.is_empty() {
+            queue = self.shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Optimizing {
+    fn drop(&mut self) {
+        // Not waited for: the last handle may be a worker's.
+        self.shared.queue().is_closed = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a worker does.
+    fn work(&self) {
+        loop {
+            let mut queue = self.queue();
+            let job = loop {
+                if queue.is_closed {
+                    return;
+                }
+                match queue.jobs.pop() {
+                    Some(job) => break job,
+                    None => queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                }
+            };
+            queue.active += 1;
+            drop(queue);
+            // Nobody needs code of a module that is gone.
+            if let Some(module) = job.module.upgrade()
+                && let Some(version) = module.existing_version(job.func)
+            {
+                // Refusals are kept with the version.
+                _ = self.make(version, job.entry);
+            }
+            self.queue().active -= 1;
+            self.changed.notify_all();
+        }
+    }
+
+    fn make(&self, version: &Version, entry: Entry) -> Result<(), Refusal> {
+        let request = Request { stress: self.stress, ..version.optimizing_request(entry) };
         version.install(entry, self.compile(&request))
     }
 
@@ -46,19 +186,5 @@ impl Optimizing {
             optimizing::Refusal::TooLarge => Refusal::TooLargeToOptimize,
             _ => Refusal::OptimizerFailed,
         })
-    }
-}
-
-/// What the optimizing compiler is to know of a version.
-fn request(version: &Version, entry: Entry) -> Request {
-    let module = version.loaded();
-    Request {
-        function: version.function().clone(),
-        ty: module.module.func_type(version.func).clone(),
-        imported_funcs: module.module.spaces().imported_funcs,
-        frame_words: version.frame_words,
-        costs: version.costs.to_vec(),
-        entry,
-        never: Vec::new(),
     }
 }

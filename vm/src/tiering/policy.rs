@@ -172,6 +172,12 @@ pub(crate) const FIRST_COUNTED: [u32; 2] = [2, 1];
 /// and after so many of each behind that.
 pub(crate) const COUNTED: u32 = 1024;
 
+/// A way that a branch never went is left out of optimized code if the branch was seen so often.
+pub(crate) const SAMPLES: u32 = 32;
+
+/// Functions that may wait for the optimizing compiler; others may ask again.
+pub(crate) const MAX_QUEUED: usize = 1024;
+
 /// A branch that was left out of optimized code is taken in after it was taken so many times.
 pub(crate) const EXITS: u32 = 64;
 
