@@ -81,7 +81,8 @@ fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
         TierChoice::Template => return Ok(Tier::Template),
         TierChoice::Portable => "tier portable runs bytecode".to_owned(),
         TierChoice::Auto => "auto is several tiers".to_owned(),
-        TierChoice::Interpreter | TierChoice::Optimizing => choice.missing().unwrap_or_default(),
+        TierChoice::Interpreter => "tier interpreter runs bytecode".to_owned(),
+        TierChoice::Optimizing => choice.missing().unwrap_or_default(),
     };
     let text = format!("{why}; machine code is that of --tier template");
     Err(Failure::Message { status: REFUSED, text })

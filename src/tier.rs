@@ -20,6 +20,10 @@ pub(crate) enum TierChoice {
     Auto,
 }
 
+/// Whether there is machine code on this system.
+const HAS_MACHINE_CODE: bool =
+    cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
+
 impl TierChoice {
     /// The tier's name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -36,9 +40,11 @@ impl TierChoice {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
-            TierChoice::Template if cfg!(all(target_os = "linux", target_arch = "x86_64")) => None,
-            TierChoice::Template => Some("tier template is not there on this machine".to_owned()),
-            TierChoice::Interpreter | TierChoice::Optimizing => {
+            TierChoice::Interpreter | TierChoice::Template if HAS_MACHINE_CODE => None,
+            TierChoice::Interpreter | TierChoice::Template => {
+                Some(format!("tier {} is not there on this machine", self.name()))
+            }
+            TierChoice::Optimizing => {
                 Some(format!("tier {} is not part of this version", self.name()))
             }
         }
@@ -49,7 +55,7 @@ impl TierChoice {
         match self.missing() {
             Some(missing) => Err(Failure::Message {
                 status: REFUSED,
-                text: format!("{missing}; take portable, template or auto"),
+                text: format!("{missing}; take portable, interpreter, template or auto"),
             }),
             None => Ok(()),
         }
@@ -60,7 +66,8 @@ impl TierChoice {
         match self {
             TierChoice::Portable => TierMode::Portable,
             TierChoice::Template => TierMode::Template,
-            TierChoice::Interpreter | TierChoice::Optimizing | TierChoice::Auto => TierMode::Auto,
+            TierChoice::Interpreter => TierMode::Interpreter,
+            TierChoice::Optimizing | TierChoice::Auto => TierMode::Auto,
         }
     }
 

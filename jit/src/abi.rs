@@ -14,12 +14,21 @@ pub mod frame {
     /// Bytes of the header.
     pub const HEADER: i32 = 32;
 
-    /// What generated code writes for the return pc of a call at bytecode `pc`. It returns by the native stack; this is for
-    /// whoever walks frames.
+    /// What machine code of functions writes for the return pc of a call at bytecode `pc`. It returns by the native stack; this is
+    /// for whoever walks frames. The generated interpreter writes the address in its image behind the call, which is even.
     pub const fn return_pc(pc: u32) -> u64 {
-        (pc as u64) << 1 | 1
+        super::place(pc)
     }
 }
+
+/// How machine code of functions names the instruction at bytecode `pc`. The generated interpreter names an instruction by its
+/// address in the image, which is even.
+pub const fn place(pc: u32) -> u64 {
+    (pc as u64) << 1 | 1
+}
+
+/// A loop is looked at when a branch goes back to its head for the first time, and every so many times after that.
+pub const BACK_EDGES: u32 = 1024;
 
 /// The instance context.
 pub mod instance {
@@ -56,8 +65,12 @@ pub mod store {
     /// See [`TRAP_FRAME`].
     pub const TRAP: i32 = 48;
     /// Pointer to the addresses that code goes to, in the order of [`Helper`](super::Helper), and behind them those of the
-    /// functions that do what it asks for.
+    /// functions that do what it asks for, and at last that of the [handlers](super::HANDLERS).
     pub const HELPERS: i32 = 56;
+    /// Where an instruction of the generated interpreter faulted: the address in the image of what its handler is for.
+    pub const PC: i32 = 64;
+    /// For code, to go to an address through.
+    pub const TARGET: i32 = 72;
 }
 
 /// A memory's record.
@@ -82,16 +95,54 @@ pub mod record {
     pub const SLOT: i32 = 8;
     /// Pointer to the instance context.
     pub const INSTANCE: i32 = 16;
+    /// What the function is known by in profiles, unless it is 0: its slot's address.
+    pub const IDENTITY: i32 = 0;
     /// Signature, 32 bits.
     pub const SIGNATURE: i32 = 32;
 }
 
 /// A function's slot. Whoever goes to an entry has the slot's address in the first scratch register.
 pub mod slot {
+    /// Pointer to the version; null until the function is first called.
+    pub const VERSION: i32 = 0;
     /// Entry of the frame convention; never null.
     pub const ENTRY: i32 = 8;
     /// Bytes of a slot.
     pub const SIZE: i32 = 16;
+}
+
+/// A function's version, as the generated interpreter sees it.
+pub mod version {
+    /// Pointer to the image.
+    pub const IMAGE: i32 = 0;
+    /// Entry of its machine code, of the frame convention, or null.
+    pub const NATIVE_ENTRY: i32 = 8;
+    /// With fuel: for each word where a basic block starts, the block's instructions; 32 bits each.
+    pub const COSTS: i32 = 16;
+    /// With fuel: for each such word, what its opcode's lane would hold without; 16 bits each.
+    pub const LEADERS: i32 = 24;
+    /// Words from a frame's registers to those of the next frame, 32 bits.
+    pub const FRAME_WORDS: i32 = 32;
+    /// First register to be cleared on entry, 32 bits.
+    pub const CLEAR_START: i32 = 36;
+    /// The register behind the last, 32 bits.
+    pub const CLEAR_END: i32 = 40;
+    /// Number of parameters, 32 bits.
+    pub const PARAMS: i32 = 44;
+    /// Number of results, 32 bits.
+    pub const RESULTS: i32 = 48;
+    /// How often the function was entered, 32 bits.
+    pub const CALLS: i32 = 52;
+    /// After so many calls [`Helper::Hot`](super::Helper::Hot) is called, 32 bits.
+    pub const ASK_AT: i32 = 56;
+}
+
+/// What an indirect call has called; its feedback in the generated interpreter's images points here.
+pub mod targets {
+    /// What the function that was seen first is known by, plus one; 0 for none.
+    pub const FIRST: i32 = 0;
+    /// How often that was called, 32 bits.
+    pub const COUNT: i32 = 32;
 }
 
 /// A code object.
@@ -104,14 +155,17 @@ pub mod object {
 
 /// What a trap leaves in the store context: the instruction's pc, and the cause's code.
 pub mod trap {
+    /// Bits of a cause; addresses of images have so many less than 64.
+    pub const CAUSE_BITS: u32 = 16;
+
     /// The word for a trap at bytecode `pc`.
     pub const fn at(pc: u32, cause: u16) -> u64 {
-        (pc as u64) << 16 | cause as u64
+        super::place(pc) << CAUSE_BITS | cause as u64
     }
 
-    /// Pc and cause of such a word.
-    pub const fn parts(word: u64) -> (u32, u16) {
-        ((word >> 16) as u32, word as u16)
+    /// [Place](super::place) and cause of such a word.
+    pub const fn parts(word: u64) -> (u64, u16) {
+        (word >> CAUSE_BITS, word as u16)
     }
 
     /// In place of a pc: the function of the frame has not started; its caller's call is where it stopped.
@@ -143,21 +197,24 @@ pub struct Stubs {
     pub helpers: [u32; Helper::COUNT],
 }
 
+/// Where the address of the handlers is in the table of helpers.
+pub const HANDLERS: i32 = 2 * Helper::COUNT as i32 * 8;
+
 /// What generated code goes to for what it does not do itself. It calls a stub, with the table of helpers in the first scratch
-/// register, the instruction's pc in the second, and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
+/// register, the instruction's [place] in the second, and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
 /// the frame and these, and comes back unless that says to stop: then it goes to the entry from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Helper {
-    /// `(frame, pc) -> status`: does what the one instruction at `pc` does, but control flow; 0, or [`Status::Stopped`].
+    /// `(frame, place) -> status`: does what the one instruction there does, but control flow; 0, or [`Status::Stopped`].
     Step = 0,
-    /// `(frame, pc, record) -> status`: calls the function of a record that has no slot. Arguments and link are in the frame behind
+    /// `(frame, place, record) -> status`: calls the function of a record that has no slot. Arguments and link are in the frame behind
     /// this one, where its results are then.
     Call = 1,
-    /// `(frame, pc, record) -> slot`: puts such a function in place of this one. 0 when its results are in the frame's first
+    /// `(frame, place, record) -> slot`: puts such a function in place of this one. 0 when its results are in the frame's first
     /// registers already; [`Status::Stopped`]; or the callee's slot, to be interpreted.
     TailCall = 2,
-    /// `(frame, pc) -> status`: something asks for attention before the instruction at `pc`, or on entry.
+    /// `(frame, place) -> status`: something asks for attention before the instruction there, or on entry.
     Safepoint = 3,
     /// Not called, but gone to as the entry of functions without machine code, with a slot in the first scratch register:
     /// `(frame, slot) -> slot` runs the function, whose frame it is, in tier 0. As for `TailCall`: 0 when it has returned,
@@ -165,15 +222,33 @@ pub enum Helper {
     Interpret = 4,
     /// Not called, but gone to, with what [`trap`] says in the first scratch register. There is no function behind it.
     Trap = 5,
+    /// `(frame, slot) -> version`: the version of a function of the module that the frame's instance is of, which was never called.
+    Version = 6,
+    /// `(frame, place, taken) -> code`: a branch has been taken so many times to the head of a loop, which is at the place; or the
+    /// function has been called often enough to be looked at. Gives where the activation goes on in machine code, or 0.
+    Hot = 7,
+    /// `(frame, place, record) -> 0`: the indirect call there calls the function of the record, which is not the one that it
+    /// called first.
+    Target = 8,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 9;
 
     /// All of them, in their order.
     pub const ALL: [Helper; Helper::COUNT] =
-        [Helper::Step, Helper::Call, Helper::TailCall, Helper::Safepoint, Helper::Interpret, Helper::Trap];
+        [
+            Helper::Step,
+            Helper::Call,
+            Helper::TailCall,
+            Helper::Safepoint,
+            Helper::Interpret,
+            Helper::Trap,
+            Helper::Version,
+            Helper::Hot,
+            Helper::Target,
+        ];
 
     /// Its name in listings.
     pub const fn name(self) -> &'static str {
@@ -184,6 +259,9 @@ impl Helper {
             Helper::Safepoint => "safepoint",
             Helper::Interpret => "interpret",
             Helper::Trap => "trap",
+            Helper::Version => "version",
+            Helper::Hot => "hot",
+            Helper::Target => "target",
         }
     }
 

@@ -6,7 +6,7 @@
 //! | word | content |
 //! |---|---|
 //! | -4 | frame pointer of the caller; of the host's frame below for an entry frame; null for the outermost |
-//! | -3 | return pc in the caller's image; or a number as in [`abi::frame::return_pc`]: the caller is machine code; or null: the caller is the host |
+//! | -3 | return pc in one of the caller's images; or a number as in [`abi::frame::return_pc`]: the caller is machine code; or null: the caller is the host |
 //! | -2 | version of the function, or null: a frame that holds a host function's arguments |
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
@@ -14,6 +14,7 @@ use bytecode_spec::Pc;
 
 use crate::code::Version;
 use crate::context::{FuncRecord, InstanceContext};
+use crate::trap::Tier;
 
 /// Words before the registers.
 pub(crate) const HEADER_WORDS: usize = 4;
@@ -106,6 +107,19 @@ impl Place {
             // Words are aligned: what is odd is a number.
             number if number & 1 == 1 => Place::Pc(Pc((number >> 1) as u32)),
             _ => Place::Behind(return_pc),
+        }
+    }
+
+    /// The place that machine code names: see [`abi::place`].
+    pub(crate) fn named(place: u64) -> Place {
+        if place & 1 == 1 { Place::Pc(Pc((place >> 1) as u32)) } else { Place::At(place as *const u64) }
+    }
+
+    /// The tier that an activation of `version` at this place is in.
+    pub(crate) fn tier(self, version: &Version) -> Tier {
+        match self {
+            Place::At(address) | Place::Behind(address) => version.tier_at(address.addr()),
+            Place::Pc(_) => Tier::Template,
         }
     }
 

@@ -106,7 +106,7 @@ impl Module {
     ///
     /// ```
     /// # use strata::*;
-    /// # let engine = Engine::default();
+    /// # let engine = Engine::new(Config::new().tier(TierMode::Portable));
     /// let module = Module::new(&engine, "func @one() export {\n ret\n}\nfunc @other() export {\n ret\n}")?;
     /// let mut store = Store::new(&engine, ());
     /// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
@@ -115,14 +115,15 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
-        let (mut portable, mut template) = (0, 0);
+        let (mut interpreted, mut template) = (0, 0);
         for version in self.functions().filter_map(|func| self.0.existing_version(func)) {
             // What got machine code without having been counted was never interpreted.
             let was_counted = version.calls.load(Ordering::Relaxed) > 0;
-            portable += usize::from(version.native().is_none() || was_counted);
+            interpreted += usize::from(version.native().is_none() || was_counted);
             template += usize::from(version.native().is_some());
         }
-        let tiers = [(Tier::Portable, portable), (Tier::Template, template)];
+        let tier0 = if self.engine().interpreter().is_some() { Tier::Interpreter } else { Tier::Portable };
+        let tiers = [(tier0, interpreted), (Tier::Template, template)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 

@@ -32,8 +32,8 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
     let helpers = Helper::ALL.map(|helper| {
         let start = begin(&mut m);
         match helper {
-            Helper::Step | Helper::Call | Helper::Safepoint => call(&mut m, helper),
-            Helper::TailCall => tail_call(&mut m),
+            Helper::Step | Helper::Call | Helper::Safepoint | Helper::Target => call(&mut m, helper),
+            Helper::TailCall | Helper::Version | Helper::Hot => call_for_address(&mut m, helper),
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
         }
@@ -45,7 +45,7 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
 }
 
 /// Stops with the frame and what `scratch[0]` says of the place.
-fn stop_at<M: Boundary>(m: &mut M, status: Status) {
+pub(super) fn stop_at<M: Boundary>(m: &mut M, status: Status) {
     let [what, store, _] = M::ROLES.scratch;
     m.mov(store, Mem(Addr::at(M::ROLES.context, instance::STORE)));
     m.store_slot(Addr::at(store, store::TRAP), Reg(what));
@@ -76,8 +76,8 @@ fn call<M: Boundary>(m: &mut M, helper: Helper) {
     m.stop();
 }
 
-/// Stops with what the runtime gives for a tail call, if that is a status but neither 0 nor a slot.
-fn stop_unless_slot<M: Boundary>(m: &mut M) {
+/// Stops with what the runtime gives, if that is a status but neither 0 nor an address.
+fn stop_unless_address<M: Boundary>(m: &mut M) {
     let go_on = m.buffer().label();
     m.jump_if(test::<M>(Cond::Eq, 0), go_on);
     m.jump_if(test::<M>(Cond::GtU, Status::Faulted as u64), go_on);
@@ -85,10 +85,10 @@ fn stop_unless_slot<M: Boundary>(m: &mut M) {
     m.buffer().bind(go_on);
 }
 
-fn tail_call<M: Boundary>(m: &mut M) {
+fn call_for_address<M: Boundary>(m: &mut M, helper: Helper) {
     m.enter();
-    call_runtime(m, Helper::TailCall);
-    stop_unless_slot(m);
+    call_runtime(m, helper);
+    stop_unless_address(m);
     m.leave();
 }
 
@@ -99,7 +99,7 @@ fn interpret<M: Boundary>(m: &mut M) {
     m.enter();
     m.mov(argument, Reg(slot));
     call_runtime(m, Helper::Interpret);
-    stop_unless_slot(m);
+    stop_unless_address(m);
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
     m.mov(context, Mem(Addr::at(frame, abi::frame::INSTANCE)));
     m.mov(memory, Mem(Addr::at(context, instance::MEMORY)));

@@ -175,7 +175,8 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
             };
         }
 
-        pc = (*entry_version).entry.add(start as usize);
+        let code = if STEP { (*entry_version).function().code.as_ptr() } else { (*entry_version).entry() };
+        pc = code.add(start as usize);
         if PROFILE {
             count_call(entry_version);
         }
@@ -268,7 +269,7 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                 // Goes on at the start of a function whose frame is now at `fp`.
                 macro_rules! start {
                     ($version:ident) => {
-                        pc = (*$version).entry;
+                        pc = (*$version).entry();
                         if PROFILE {
                             count_call($version);
                         }
@@ -725,10 +726,6 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                             attempt!(charge(store, Frame(fp), pc));
                             code &= !BLOCK_START;
                         }
-                        // Whoever steps has charged for the block.
-                        if STEP {
-                            code &= !BLOCK_START;
-                        }
                         // SAFETY: the verifier accepts nothing but opcodes of the table.
                         match std::mem::transmute::<u16, Op>(code) { $($(
                             Op::$op => $shape!($meaning),
@@ -849,7 +846,7 @@ unsafe fn charge(store: *const StoreContext, frame: Frame, pc: *const u64) -> Re
     // SAFETY: `pc` is a leader in the image of the frame's version.
     let cost = unsafe {
         let version = &*frame.version();
-        version.costs[pc.offset_from(version.entry) as usize]
+        version.costs[pc.offset_from(version.entry()) as usize]
     };
     // SAFETY: the store outlives its frames.
     let fuel = unsafe { &(*store).fuel };

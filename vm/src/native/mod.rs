@@ -1,5 +1,6 @@
 //! Machine code: what an engine needs for it, entering it from the host and the interpreter, and what it calls.
 
+mod handlers;
 mod helpers;
 
 use std::ffi::c_void;
@@ -12,6 +13,8 @@ use strata_jit::maps::CompiledCode;
 use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::host::Machine;
 use strata_jit::template::stubs::stubs;
+
+pub(crate) use handlers::Handlers;
 
 use crate::code::{CodeSlot, CodeSpace, Version};
 use crate::config::Config;
@@ -28,8 +31,10 @@ pub(crate) struct Native {
     enter: *const c_void,
     /// The entry of functions without machine code.
     pub(crate) interpret: *const u8,
+    /// The generated interpreter, if that runs them.
+    pub(crate) handlers: Option<&'static Handlers>,
     /// See [`abi::store::HELPERS`].
-    pub(crate) helpers: [*const (); 2 * abi::Helper::COUNT],
+    pub(crate) helpers: [*const (); 2 * Helper::COUNT + 1],
     compiler: Mutex<Compiler<Machine>>,
     /// Bytes of the space that are no function's.
     stub_bytes: usize,
@@ -52,13 +57,17 @@ impl Native {
         let stub_bytes = space.used();
         let at = |offset: u32| start.wrapping_add(offset as usize);
         let stubs = places.helpers.map(|offset| at(offset).cast());
-        let mut helpers = [std::ptr::null(); 2 * Helper::COUNT];
+        let mut helpers = [std::ptr::null(); 2 * Helper::COUNT + 1];
         helpers[..Helper::COUNT].copy_from_slice(&stubs);
-        helpers[Helper::COUNT..].copy_from_slice(&Helper::ALL.map(helpers::function));
+        helpers[Helper::COUNT..2 * Helper::COUNT].copy_from_slice(&Helper::ALL.map(helpers::function));
+        let handlers = Handlers::get(config.profile);
+        helpers[2 * Helper::COUNT] = handlers.map_or(std::ptr::null(), Handlers::first);
+        let interpret = at(places.helpers[Helper::Interpret as usize]);
         os::watch_faults(space.range(), at(places.fault)).then(|| Native {
             space,
             enter: at(places.enter).cast(),
-            interpret: at(places.helpers[Helper::Interpret as usize]),
+            interpret: handlers.map_or(interpret, Handlers::entry),
+            handlers,
             helpers,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
             stub_bytes,
@@ -114,6 +123,11 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
             if has_code(version, frame.instance()) {
                 return enter(frame, version);
             }
+            if (*frame.instance()).runs_machine_code
+                && let Some(handlers) = (*version).loaded().engine.native().and_then(|native| native.handlers)
+            {
+                return enter_code(frame, version, handlers.entry());
+            }
             (*version).clear(frame);
             match interpret(frame)? {
                 Ended::Returned => return Ok(()),
@@ -123,7 +137,7 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
     }
 }
 
-/// Runs the function of an entry frame in the interpreter.
+/// Runs the function of an entry frame in the portable interpreter.
 ///
 /// # Safety
 ///
@@ -172,7 +186,7 @@ pub(crate) unsafe fn enter_at(
             return Ok(false);
         }
         (*version).ask(Event::BackEdges(taken));
-        let head = Pc(pc.offset_from((*version).entry) as u32);
+        let head = Pc(pc.offset_from((*version).entry()) as u32);
         match (*version).native().and_then(|code| code.entry_at(head)) {
             Some(entry) => enter_code(frame, version, entry).map(|()| true),
             None => Ok(false),
@@ -187,7 +201,8 @@ unsafe fn enter_code(frame: Frame, version: *const Version, entry: *const u8) ->
         let native = (*version).loaded().engine.native().expect("there is code");
         let stub: extern "C" fn(*const u8, *mut u64, *const InstanceContext, *const CodeSlot) -> u64 =
             std::mem::transmute(native.enter);
-        let status = stub(entry, frame.0, instance, std::ptr::null());
+        let slot = (*version).loaded().slot((*version).func);
+        let status = stub(entry, frame.0, instance, slot);
         if status == Status::Returned as u64 { Ok(()) } else { Err(stopped(status, &*(*instance).store)) }
     }
 }
@@ -202,14 +217,21 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
     // SAFETY: the frame that the code was in; its header is written, since its function started.
     unsafe {
         if status == Status::Faulted as u64 {
-            let code = (*frame.version()).native().expect("it ran");
-            let pc = code.fault_at(store.trap.get() as usize).expect("only accesses to memory fault");
-            return Stopped { stop: Stop::Trap(TrapCause::MemoryOutOfBounds), frame, place: Place::Pc(pc) };
+            let (address, version) = (store.trap.get() as usize, frame.version());
+            let handlers = (*version).loaded().engine.native().and_then(|native| native.handlers);
+            let place = match handlers.and_then(|handlers| handlers.fault_at(address)) {
+                Some(words) => Place::At(store.pc.get().add(words as usize)),
+                None => {
+                    let code = (*version).native().expect("it ran");
+                    Place::Pc(code.fault_at(address).expect("only accesses to memory fault"))
+                }
+            };
+            return Stopped { stop: Stop::Trap(TrapCause::MemoryOutOfBounds), frame, place };
         }
-        let (pc, cause) = abi::trap::parts(store.trap.get());
+        let (place, cause) = abi::trap::parts(store.trap.get());
         let cause = TrapCause::from_code(cause).expect("a cause's code");
-        if pc != abi::trap::ON_ENTRY {
-            return Stopped { stop: Stop::Trap(cause), frame, place: Place::Pc(Pc(pc)) };
+        if place != abi::place(abi::trap::ON_ENTRY) {
+            return Stopped { stop: Stop::Trap(cause), frame, place: Place::named(place) };
         }
         at_call(frame, Stop::Trap(cause))
     }

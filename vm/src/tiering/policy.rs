@@ -137,7 +137,7 @@ impl Policy for Thresholds {
 }
 
 /// The policy is asked about a loop at the first back edge and every so many behind it.
-pub(crate) const BACK_EDGES: u32 = 1024;
+pub(crate) const BACK_EDGES: u32 = strata_jit::abi::BACK_EDGES;
 
 /// Bytes of address space for machine code.
 pub(crate) const MAX_CODE_BYTES: usize = 256 << 20;

@@ -19,7 +19,7 @@ impl Driver {
 
     /// Calls a helper's stub for the instruction at `pc`.
     pub(super) fn helper<M: Masm>(m: &mut M, helper: Helper, pc: u32) {
-        m.mov(M::ROLES.scratch[1], Imm(pc.into()));
+        m.mov(M::ROLES.scratch[1], Imm(abi::place(pc)));
         let stub = Self::stub(m, helper);
         m.call(stub);
     }
@@ -29,7 +29,7 @@ impl Driver {
         if self.pins.pinned.is_empty() {
             return Self::helper(m, helper, pc);
         }
-        m.mov(M::ROLES.scratch[1], Imm(pc.into()));
+        m.mov(M::ROLES.scratch[1], Imm(abi::place(pc)));
         let to = self.shared(m, Shared::Helper(helper));
         m.call_label(to);
     }
