@@ -203,7 +203,7 @@ fn the_policy_is_asked_and_obeyed() -> Result {
     assert_eq!(of(0), [Event::Calls(1), Event::BackEdges(1), Event::BackEdges(1025), Event::Calls(3)]);
     assert_eq!(of(1), [Event::Calls(1)]);
     if has_machine_code() {
-        assert_eq!(module.functions_run(), [(Tier::Portable, 1), (Tier::Template, 1)]);
+        assert_eq!(module.functions_run(), [(Tier::Interpreter, 1), (Tier::Template, 1)]);
         assert_eq!(module.refused(), []);
         assert_eq!(*policy.refused.lock().unwrap(), []);
     } else {

@@ -11,6 +11,7 @@
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
 use bytecode_spec::Pc;
+use strata_jit::abi;
 
 use crate::code::Version;
 use crate::context::{FuncRecord, InstanceContext};
@@ -113,6 +114,15 @@ impl Place {
     /// The place that machine code names: see [`abi::place`].
     pub(crate) fn named(place: u64) -> Place {
         if place & 1 == 1 { Place::Pc(Pc((place >> 1) as u32)) } else { Place::At(place as *const u64) }
+    }
+
+    /// A return pc from which the walker finds this place.
+    pub(crate) fn return_pc(self) -> *const u64 {
+        match self {
+            Place::At(address) => address.wrapping_add(1),
+            Place::Behind(address) => address,
+            Place::Pc(pc) => abi::frame::return_pc(pc.0) as *const u64,
+        }
     }
 
     /// The tier that an activation of `version` at this place is in.

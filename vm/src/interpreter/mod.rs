@@ -367,7 +367,13 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                         let record: *const FuncRecord = $record;
                         if (*record).slot.is_null() {
                             let values =
-                                attempt!(host_call::tail_call_host(record, Frame(fp), pc, $operands.args));
+                                attempt!(host_call::tail_call_host(
+                                record,
+                                Frame(fp),
+                                pc,
+                                pc.add(1),
+                                $operands.args
+                            ));
                             reload!();
                             give_back!(values.len() as u32, |i| values[i as usize]);
                         } else {

@@ -112,8 +112,9 @@ unsafe fn tail_call_record(
             _ => isa::TailCallIndirect::read(Code(code)).0.args,
         };
         if (*record).slot.is_null() {
-            let values =
-                tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, place, stop))?;
+            let return_pc = Place::named(place).return_pc();
+            let values = tail_call_host(record, Frame(frame), code, return_pc, args)
+                .map_err(|stop| at(frame, place, stop))?;
             frame.copy_from_nonoverlapping(values.as_ptr(), values.len());
             return Ok(std::ptr::null());
         }
