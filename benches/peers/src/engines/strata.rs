@@ -6,16 +6,24 @@ use strata_benches::measure::time;
 
 use super::{Call, Engines, LargeModule, Result, VALID, calls};
 
-/// Names of the columns in which the kernels are WebAssembly: in the portable interpreter without a profile and with
-/// one, in machine code from the first call on, and as an engine does by itself, from the interpreter on.
-pub const FROM_WASM: [&str; 4] = ["portable", "profiled", "template", "auto"];
+/// Names of the columns in which the kernels are WebAssembly: in the generated interpreter and in the portable one, each without
+/// a profile and with one, in machine code from the first call on, and as an engine does by itself, from the interpreter on.
+pub const FROM_WASM: [&str; 6] =
+    ["interpreter", "interpreter-profiled", "portable", "portable-profiled", "template", "auto"];
 /// Names of those in which the kernels are bytecode, in the same order.
-pub const FROM_BYTECODE: [&str; 4] =
-    ["bytecode-portable", "bytecode-profiled", "bytecode-template", "bytecode-auto"];
+pub const FROM_BYTECODE: [&str; 6] = [
+    "bytecode-interpreter",
+    "bytecode-interpreter-profiled",
+    "bytecode-portable",
+    "bytecode-portable-profiled",
+    "bytecode-template",
+    "bytecode-auto",
+];
 
-fn configurations() -> [Config; 4] {
+fn configurations() -> [Config; 6] {
+    let interpreter = || Config::new().tier(TierMode::Interpreter);
     let portable = || Config::new().tier(TierMode::Portable);
-    [portable().profile(false), portable(), template(), Config::new()]
+    [interpreter().profile(false), interpreter(), portable().profile(false), portable(), template(), Config::new()]
 }
 
 fn template() -> Config {
