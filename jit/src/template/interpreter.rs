@@ -14,6 +14,8 @@ mod operands;
 mod parts;
 mod sequences;
 
+use std::ops::Range;
+
 use bytecode_spec::isa::visit;
 use bytecode_spec::{Op, Pc, ShapeKind, TrapCause};
 
@@ -200,6 +202,16 @@ impl Interpreter {
         let faults = m.buffer().take_faults();
         let bytes = m.buffer().bytes().to_vec();
         Interpreter { bytes, entry, handlers, fault, faults, handler_of, sequences, charge, starts }
+    }
+
+    /// The handlers of an opcode: those of its forms, and those of sequences that begin with it; and where their code lies.
+    pub fn handlers_of(&self, op: Op) -> impl Iterator<Item = (Vec<Part>, Range<u32>)> {
+        let single = Part::all().map(|part| vec![part]);
+        let sequences = sequences::SEQUENCES.iter().map(|parts| {
+            parts.iter().map(|&(op, kind, held)| Part { op, kind, held }).collect::<Vec<Part>>()
+        });
+        let ranges = self.starts.windows(2).map(|pair| pair[0]..pair[1]);
+        single.chain(sequences).zip(ranges).filter(move |(parts, _)| parts[0].op == op)
     }
 
     /// How many words behind the instruction whose handler ran lies the one that the machine instruction at an offset belongs to,

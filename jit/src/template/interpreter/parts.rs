@@ -3,6 +3,8 @@
 //! A form is an opcode, a *kind*, what its code takes for granted (such as which way a branch goes), and which operand is in an
 //! accumulator, if any.
 
+use std::fmt;
+
 use bytecode_spec::isa::{self, Words};
 use bytecode_spec::{Op, Reg, ShapeKind, ValType};
 
@@ -121,6 +123,22 @@ const fn natural_shift(op: Op) -> u8 {
         b'1' => 1,
         b'3' => 2,
         _ => 3,
+    }
+}
+
+/// Such as `load.i32 (kind 1, addr in an accumulator)`.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.op.info().mnemonic)?;
+        let kind = (FORMS[self.op as usize].kinds > 1).then(|| format!("kind {}", self.kind));
+        let operand = self.op.info().operands.iter().find(|operand| operand.lane == self.held);
+        let name = operand.map_or("value", |operand| operand.name);
+        let held = (self.held != 0).then(|| format!("{name} in an accumulator"));
+        match (kind, held) {
+            (None, None) => Ok(()),
+            (Some(what), None) | (None, Some(what)) => write!(f, " ({what})"),
+            (Some(kind), Some(held)) => write!(f, " ({kind}, {held})"),
+        }
     }
 }
 
