@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use strata::{Engine, Error, ExportKind, FuncIndex, Module, Target, Tier};
+use strata::{Engine, Error, ExportKind, FuncIndex, Module, Op, Target, Tier};
 
 use crate::failure::{Failure, REFUSED, did_you_mean};
 use crate::output::write_out;
@@ -15,7 +15,7 @@ use crate::tier::TierChoice;
 /// What is printed can be assembled again, to the same bytes. A program that is in text already is printed in the form
 /// that its binary form would be; a WebAssembly module as the bytecode that it is translated to.
 ///
-/// With --tier, the machine code that the tier makes of the functions is printed between the bytecode that it is made of.
+/// With --tier template, the machine code that the tier makes of the functions is printed between the bytecode that it is made of.
 /// Offsets are in hexadecimal, from the start of a function's code object. `pc3.poll` is code of the instruction at 3 that runs
 /// out of the ordinary only; comments tell what operands in memory are.
 #[derive(Debug, Args)]
@@ -24,16 +24,21 @@ Examples:
   strata disasm hello.sbc > hello.sasm
   strata disasm hello.wasm                  what it is translated to
   strata disasm fib.sasm --tier template --func fib
-  strata disasm fib.sasm --tier template --target x86_64")]
+  strata disasm fib.sasm --tier template --target x86_64
+  strata disasm --tier interpreter --op add.i32     the handlers of an instruction")]
 pub(crate) struct Options {
     /// The program: .sbc, .sasm, .wasm or .wat; `-` is standard input
-    file: PathBuf,
+    #[arg(required_unless_present = "op")]
+    file: Option<PathBuf>,
     /// Only this function: what it is exported as, its own name, or its index
     #[arg(long, value_name = "NAME")]
     func: Option<String>,
-    /// The tier whose machine code to print: template
+    /// The tier whose machine code to print: template, or with --op interpreter
     #[arg(long, value_enum, hide_possible_values = true)]
     tier: Option<TierChoice>,
+    /// The instruction whose handlers in the generated interpreter to print, by its mnemonic
+    #[arg(long, value_name = "MNEMONIC", requires = "tier", conflicts_with_all = ["file", "func"])]
+    op: Option<String>,
     /// The machine to make code for; the one that this runs on if not given
     #[arg(long, value_enum, requires = "tier")]
     target: Option<TargetChoice>,
@@ -59,14 +64,17 @@ impl TargetChoice {
 
 /// Disassembles a program.
 pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
+    let target = options.target.map_or(Target::Host, TargetChoice::target);
+    let Some(file) = &options.file else {
+        return Ok(write_out(handlers(options, target)?.as_bytes())?);
+    };
     let tier = options.tier.map(listed_tier).transpose()?;
-    let name = program::name_of(&options.file);
-    let module = program::load(&Engine::default(), &options.file)?;
+    let name = program::name_of(file);
+    let module = program::load(&Engine::default(), file)?;
     let func = options.func.as_deref().map(|wanted| find(&module, wanted)).transpose();
     let func = func.map_err(|what| Failure::refused(&name, what))?;
     let text = match (tier, func) {
         (Some(tier), func) => {
-            let target = options.target.map_or(Target::Host, TargetChoice::target);
             listings(&module, func, tier, target).map_err(|error| Failure::refused(&name, error))?
         }
         (None, Some(func)) => strata_asm::disassemble_function(module.verified(), func).expect("it is there"),
@@ -75,14 +83,30 @@ pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
     Ok(write_out(text.as_bytes())?)
 }
 
-/// The tier, if it makes machine code.
+/// The handlers of the instruction that is asked for: of all opcodes with its mnemonic.
+fn handlers(options: &Options, target: Target) -> Result<String, Failure> {
+    let refused = |text| Failure::Message { status: REFUSED, text };
+    if options.tier != Some(TierChoice::Interpreter) {
+        return Err(refused("handlers are those of --tier interpreter".to_owned()));
+    }
+    let wanted = options.op.as_deref().unwrap_or_default();
+    let ops = Op::ALL.iter().filter(|op| op.info().mnemonic == wanted);
+    let listings: Vec<String> = ops.map(|&op| strata::handler_listing(op, target, false)).collect();
+    if listings.is_empty() {
+        let near = did_you_mean(wanted, Op::ALL.iter().map(|op| op.info().mnemonic));
+        return Err(refused(format!("no instruction is called \"{wanted}\"{near}")));
+    }
+    Ok(listings.join("\n"))
+}
+
+/// The tier, if it makes machine code of functions.
 fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
     let why = match choice {
         TierChoice::Template => return Ok(Tier::Template),
         TierChoice::Portable => "tier portable runs bytecode".to_owned(),
         TierChoice::Auto => "auto is several tiers".to_owned(),
         TierChoice::Optimizing => return Ok(Tier::Optimizing),
-        TierChoice::Interpreter => choice.missing().unwrap_or_default(),
+        TierChoice::Interpreter => "tier interpreter has handlers, which --op shows".to_owned(),
     };
     let text = format!("{why}; machine code is that of --tier template");
     Err(Failure::Message { status: REFUSED, text })

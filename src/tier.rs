@@ -20,6 +20,10 @@ pub(crate) enum TierChoice {
     Auto,
 }
 
+/// Whether there is machine code on this system.
+const HAS_MACHINE_CODE: bool =
+    cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
+
 impl TierChoice {
     /// The tier's name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -36,11 +40,10 @@ impl TierChoice {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
-            TierChoice::Template | TierChoice::Optimizing => {
-                let has_code = cfg!(all(target_os = "linux", target_arch = "x86_64"));
-                (!has_code).then(|| format!("tier {} is not there on this machine", self.name()))
+            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing if HAS_MACHINE_CODE => None,
+            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
+                Some(format!("tier {} is not there on this machine", self.name()))
             }
-            TierChoice::Interpreter => Some(format!("tier {} is not part of this version", self.name())),
         }
     }
 
@@ -49,7 +52,7 @@ impl TierChoice {
         match self.missing() {
             Some(missing) => Err(Failure::Message {
                 status: REFUSED,
-                text: format!("{missing}; take portable, template, optimizing or auto"),
+                text: format!("{missing}; take portable, interpreter, template, optimizing or auto"),
             }),
             None => Ok(()),
         }
@@ -61,7 +64,8 @@ impl TierChoice {
             TierChoice::Portable => TierMode::Portable,
             TierChoice::Template => TierMode::Template,
             TierChoice::Optimizing => TierMode::Optimizing,
-            TierChoice::Interpreter | TierChoice::Auto => TierMode::Auto,
+            TierChoice::Interpreter => TierMode::Interpreter,
+            TierChoice::Auto => TierMode::Auto,
         }
     }
 

@@ -207,7 +207,7 @@ fn the_policy_is_asked_and_obeyed() -> Result {
         if has_machine_code() { vec![Event::Calls(1), Event::Calls(2)] } else { vec![Event::Calls(1)] }
     );
     if has_machine_code() {
-        assert_eq!(module.functions_run(), [(Tier::Portable, 1), (Tier::Template, 1)]);
+        assert_eq!(module.functions_run(), [(Tier::Interpreter, 1), (Tier::Template, 1)]);
         assert_eq!(module.refused(), []);
         assert_eq!(*policy.refused.lock().unwrap(), []);
     } else {

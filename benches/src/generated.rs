@@ -128,7 +128,7 @@ pub fn instructions_of(function: &Function) -> usize {
 /// When the function is not of a verified module.
 pub fn has_loop(function: &Function) -> bool {
     let mut found = false;
-    each_instruction(function, |op, words| {
+    each_instruction(function, |_, words| {
         for_each_target(words, |displacement| found |= displacement <= 0);
     });
     found

@@ -7,7 +7,7 @@ use bytecode_spec::ValType;
 pub mod frame {
     /// Frame pointer of the caller.
     pub const CALLER: i32 = -32;
-    /// Where the caller goes on: see [`return_pc`].
+    /// Where the caller goes on: a [place](super::place), which for machine code only whoever walks frames reads; in an image, the one behind the call.
     pub const RETURN_PC: i32 = -24;
     /// The function's version.
     pub const VERSION: i32 = -16;
@@ -15,33 +15,31 @@ pub mod frame {
     pub const INSTANCE: i32 = -8;
     /// Bytes of the header.
     pub const HEADER: i32 = 32;
-
-    /// What generated code writes for the return pc of a call at a [site](super::site). It returns by the native stack; this is
-    /// for whoever walks frames.
-    pub const fn return_pc(site: u64) -> u64 {
-        site << 1 | 1
-    }
-
-    /// The site of such a word; `None` for an address.
-    pub const fn site_of(return_pc: u64) -> Option<u64> {
-        if return_pc & 1 == 1 { Some(return_pc >> 1) } else { None }
-    }
 }
 
-/// A place in machine code, as numbers name it: the bytecode instruction's pc, and whether the optimizing compiler made the code.
-pub mod site {
-    const OPTIMIZED: u64 = 1 << 32;
+/// How generated code names an instruction to the runtime: machine code of functions by a number, which is odd; the
+/// generated interpreter by the instruction's address in the image, which is even.
+pub mod place {
+    const OPTIMIZED: u64 = 1 << 33;
 
-    /// The site of an instruction in optimized code.
+    /// The instruction at bytecode `pc` in code of the template compiler.
+    pub const fn template(pc: u32) -> u64 {
+        (pc as u64) << 1 | 1
+    }
+
+    /// The same in optimized code.
     pub const fn optimized(pc: u32) -> u64 {
-        pc as u64 | OPTIMIZED
+        template(pc) | OPTIMIZED
     }
 
-    /// Pc of a site, and whether the code is optimized.
-    pub const fn parts(site: u64) -> (u32, bool) {
-        (site as u32, site & OPTIMIZED != 0)
+    /// Pc of a number, and whether the code is optimized; `None` for an address.
+    pub const fn parts(place: u64) -> Option<(u32, bool)> {
+        if place & 1 == 1 { Some(((place >> 1) as u32, place & OPTIMIZED != 0)) } else { None }
     }
 }
+
+/// A loop is looked at when a branch goes back to its head for the first time, and every so many times after that.
+pub const BACK_EDGES: u32 = 1024;
 
 /// The instance context.
 pub mod instance {
@@ -78,8 +76,12 @@ pub mod store {
     /// See [`TRAP_FRAME`].
     pub const TRAP: i32 = 48;
     /// Pointer to the addresses that code goes to, in the order of [`Helper`](super::Helper), and behind them those of the
-    /// functions that do what it asks for.
+    /// functions that do what it asks for, and at last that of the [handlers](super::HANDLERS).
     pub const HELPERS: i32 = 56;
+    /// Where an instruction of the generated interpreter faulted: the address in the image of what its handler is for.
+    pub const PC: i32 = 64;
+    /// For code, to go to an address through.
+    pub const TARGET: i32 = 72;
 }
 
 /// A memory's record.
@@ -104,12 +106,16 @@ pub mod record {
     pub const SLOT: i32 = 8;
     /// Pointer to the instance context.
     pub const INSTANCE: i32 = 16;
+    /// What the function is known by in profiles, unless it is 0: its slot's address.
+    pub const IDENTITY: i32 = 0;
     /// Signature, 32 bits.
     pub const SIGNATURE: i32 = 32;
 }
 
 /// A function's slot. Whoever goes to an entry has the slot's address in the first scratch register.
 pub mod slot {
+    /// Pointer to the version; null until the function is first called.
+    pub const VERSION: i32 = 0;
     /// Entry of the frame convention; never null.
     pub const ENTRY: i32 = 8;
     /// Entry of the [register convention](super::Place).
@@ -163,6 +169,42 @@ pub mod exit {
     pub const LEFT: i32 = 0;
 }
 
+/// A function's version, as the generated interpreter sees it.
+pub mod version {
+    /// Pointer to the image.
+    pub const IMAGE: i32 = 0;
+    /// Entry of its machine code, of the frame convention, or null.
+    pub const NATIVE_ENTRY: i32 = 8;
+    /// With fuel: for each word where a basic block starts, the block's instructions; 32 bits each.
+    pub const COSTS: i32 = 16;
+    /// With fuel: for each such word, what its opcode's lane would hold without; 16 bits each.
+    pub const LEADERS: i32 = 24;
+    /// Words from a frame's registers to those of the next frame, 32 bits.
+    pub const FRAME_WORDS: i32 = 32;
+    /// First register to be cleared on entry, 32 bits.
+    pub const CLEAR_START: i32 = 36;
+    /// The register behind the last, 32 bits.
+    pub const CLEAR_END: i32 = 40;
+    /// Number of parameters, 32 bits.
+    pub const PARAMS: i32 = 44;
+    /// Number of results, 32 bits.
+    pub const RESULTS: i32 = 48;
+    /// How often the function was entered, 32 bits.
+    pub const CALLS: i32 = 52;
+    /// After so many calls [`Helper::Look`](super::Helper::Look) is called, 32 bits.
+    pub const ASK_AT: i32 = 56;
+    /// Pointer to the function's slot.
+    pub const SLOT: i32 = 64;
+}
+
+/// What an indirect call has called; its feedback in the generated interpreter's images points here.
+pub mod targets {
+    /// What the function that was seen first is known by, plus one; 0 for none.
+    pub const FIRST: i32 = 0;
+    /// How often that was called, 32 bits.
+    pub const COUNT: i32 = 32;
+}
+
 /// A code object.
 pub mod object {
     /// The version that the code belongs to, written when it is installed.
@@ -171,16 +213,19 @@ pub mod object {
     pub const CODE: i32 = 16;
 }
 
-/// What a trap leaves in the store context: the instruction's site, and the cause's code.
+/// What a trap leaves in the store context: the instruction's place, and the cause's code.
 pub mod trap {
-    /// The word for a trap at a [site](super::site).
-    pub const fn at(site: u64, cause: u16) -> u64 {
-        site << 16 | cause as u64
+    /// Bits of a cause; addresses of images have so many less than 64.
+    pub const CAUSE_BITS: u32 = 16;
+
+    /// The word for a trap at a [place](super::place).
+    pub const fn at(place: u64, cause: u16) -> u64 {
+        place << CAUSE_BITS | cause as u64
     }
 
-    /// Site and cause of such a word.
+    /// Place and cause of such a word.
     pub const fn parts(word: u64) -> (u64, u16) {
-        (word >> 16, word as u16)
+        (word >> CAUSE_BITS, word as u16)
     }
 
     /// In place of a pc: the function of the frame has not started; its caller's call is where it stopped.
@@ -212,22 +257,25 @@ pub struct Stubs {
     pub helpers: [u32; Helper::COUNT],
 }
 
+/// Where the address of the handlers is in the table of helpers.
+pub const HANDLERS: i32 = 2 * Helper::COUNT as i32 * 8;
+
 /// What generated code goes to for what it does not do itself. It calls a stub, with the table of helpers in the first scratch
-/// register, the instruction's pc in the second, and a record, where there is one, in the third; the stub calls a function of the runtime, `extern "C"`, with
-/// the frame and these, and comes back unless that says to stop: then it goes to the entry from the host. Optimized code calls the
-/// runtime's functions itself, with [sites](site) for pcs; what it goes to gets the instance context as its first argument.
+/// register, the instruction's [place] in the second, and a record, where there is one, in the third; the stub calls a function of the
+/// runtime, `extern "C"`, with the frame and these, and comes back unless that says to stop: then it goes to the entry from the
+/// host. Optimized code calls the runtime's functions itself; what it goes to gets the instance context as its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Helper {
-    /// `(frame, pc) -> status`: does what the one instruction at `pc` does, but control flow; 0, or [`Status::Stopped`].
+    /// `(frame, place) -> status`: does what the one instruction there does, but control flow; 0, or [`Status::Stopped`].
     Step = 0,
-    /// `(frame, pc, record) -> status`: calls the function of a record that has no slot. Arguments and link are in the frame behind
+    /// `(frame, place, record) -> status`: calls the function of a record that has no slot. Arguments and link are in the frame behind
     /// this one, where its results are then.
     Call = 1,
-    /// `(frame, pc, record) -> slot`: puts such a function in place of this one. 0 when its results are in the frame's first
+    /// `(frame, place, record) -> slot`: puts such a function in place of this one. 0 when its results are in the frame's first
     /// registers already; [`Status::Stopped`]; or the callee's slot, to be interpreted.
     TailCall = 2,
-    /// `(frame, pc) -> status`: something asks for attention before the instruction at `pc`, or on entry.
+    /// `(frame, place) -> status`: something asks for attention before the instruction there, or on entry.
     Safepoint = 3,
     /// Not called, but gone to as the entry of functions without machine code, with a slot in the first scratch register:
     /// `(frame, slot) -> slot` runs the function, whose frame it is, in tier 0. As for `TailCall`: 0 when it has returned,
@@ -235,22 +283,31 @@ pub enum Helper {
     Interpret = 4,
     /// Not called, but gone to, with what [`trap`] says in the first scratch register. There is no function behind it.
     Trap = 5,
-    /// `(frame, pc) -> slot`: code that counts has been called, or gone back to the head of a loop at `pc`, as often as it was to
+    /// `(frame, slot) -> version`: the version of a function of the module that the frame's instance is of, which was never called.
+    Version = 6,
+    /// Called by the generated interpreter, `(frame, place, taken) -> code`: a branch has been taken so many times to the head of a
+    /// loop, which is at the place; or the function has been called often enough to be looked at. Gives a slot, if the activation
+    /// is to go on in machine code at [`store::TARGET`], or 0.
+    Look = 7,
+    /// `(frame, place, record) -> 0`: the indirect call there calls the function of the record, which is not the one that it
+    /// called first.
+    Target = 8,
+    /// `(frame, place) -> slot`: code that counts has been called, or gone back to the head of a loop there, as often as it was to
     /// be; pinned registers are in the frame. 0, or a slot whose entry goes on there in better code.
-    Hot = 6,
+    Hot = 9,
     /// Gone to by optimized code, with a side exit: `(frame, exit) -> slot` finds where the activation goes on, as for `Interpret`.
-    Exit = 7,
+    Exit = 10,
     /// Gone to by optimized code, as `Trap`. (The same for the next one.)
-    Raise = 8,
+    Raise = 11,
     /// Goes on with the status that a helper's function gave.
-    Stop = 9,
+    Stop = 12,
     /// Gone to by code of the register convention, with a slot, to go to its entry of the frame convention. There is no function.
-    ToFrame = 10,
+    ToFrame = 13,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 14;
 
     /// All of them, in their order.
     pub const ALL: [Helper; Helper::COUNT] = [
@@ -260,6 +317,9 @@ impl Helper {
         Helper::Safepoint,
         Helper::Interpret,
         Helper::Trap,
+        Helper::Version,
+        Helper::Look,
+        Helper::Target,
         Helper::Hot,
         Helper::Exit,
         Helper::Raise,
@@ -276,6 +336,9 @@ impl Helper {
             Helper::Safepoint => "safepoint",
             Helper::Interpret => "interpret",
             Helper::Trap => "trap",
+            Helper::Version => "version",
+            Helper::Look => "look",
+            Helper::Target => "target",
             Helper::Hot => "hot",
             Helper::Exit => "exit",
             Helper::Raise => "raise",

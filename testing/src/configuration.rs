@@ -41,6 +41,31 @@ pub const ALL: &[Configuration] = &[
         profile: true,
         configure: |config| config.tier(TierMode::Portable).fuel(true).profile(true),
     },
+    // The generated interpreter alone.
+    Configuration {
+        name: "interpreter",
+        fuel: false,
+        profile: false,
+        configure: |config| config.tier(TierMode::Interpreter).fuel(false).profile(false),
+    },
+    Configuration {
+        name: "interpreter-profile",
+        fuel: false,
+        profile: true,
+        configure: |config| config.tier(TierMode::Interpreter).fuel(false).profile(true),
+    },
+    Configuration {
+        name: "interpreter-fuel",
+        fuel: true,
+        profile: false,
+        configure: |config| config.tier(TierMode::Interpreter).fuel(true).profile(false),
+    },
+    Configuration {
+        name: "interpreter-fuel-profile",
+        fuel: true,
+        profile: true,
+        configure: |config| config.tier(TierMode::Interpreter).fuel(true).profile(true),
+    },
     // The template compiler at first call.
     Configuration {
         name: "template",

@@ -12,6 +12,8 @@ pub enum TierMode {
     Auto,
     /// In the portable interpreter.
     Portable,
+    /// In the interpreter that is generated for the machine; in the portable one where there is no executable memory.
+    Interpreter,
     /// In machine code of the template compiler from the first call on, where that can be had.
     Template,
     /// In machine code of the optimizing compiler from the first call on, where that can be had. Calls wait for it.

@@ -36,6 +36,10 @@ pub(crate) struct StoreContext {
     pub(crate) trap: Cell<u64>,
     /// What machine code calls.
     pub(crate) helpers: Cell<*const *const ()>,
+    /// The instruction whose handler in the generated interpreter faulted, in its image.
+    pub(crate) pc: Cell<*const u64>,
+    /// For machine code.
+    pub(crate) target: Cell<usize>,
     /// Why a helper stopped machine code, on its way to the entry from the host.
     pub(crate) stopped: Cell<Option<Stopped>>,
     /// First word that no frame may reach. Behind it lies room for the arguments of one tail or host call.
@@ -65,6 +69,8 @@ const _: () = {
     assert!(offset_of!(StoreContext, trap_frame) == abi::store::TRAP_FRAME as usize);
     assert!(offset_of!(StoreContext, trap) == abi::store::TRAP as usize);
     assert!(offset_of!(StoreContext, helpers) == abi::store::HELPERS as usize);
+    assert!(offset_of!(StoreContext, pc) == abi::store::PC as usize);
+    assert!(offset_of!(StoreContext, target) == abi::store::TARGET as usize);
     assert!(offset_of!(InstanceContext, store) == abi::instance::STORE as usize);
     assert!(offset_of!(InstanceContext, memory) == abi::instance::MEMORY as usize);
     assert!(offset_of!(InstanceContext, globals) == abi::instance::GLOBALS as usize);
@@ -79,6 +85,8 @@ const _: () = {
     assert!(offset_of!(FuncRecord, native_slot) == abi::record::SLOT as usize);
     assert!(offset_of!(FuncRecord, instance) == abi::record::INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == abi::record::SIGNATURE as usize);
+    assert!(offset_of!(FuncRecord, slot) == abi::record::IDENTITY as usize);
+    assert!(offset_of!(CodeSlot, version) == abi::slot::VERSION as usize);
     assert!(offset_of!(CodeSlot, entry) == abi::slot::ENTRY as usize);
     assert!(offset_of!(CodeSlot, register_entry) == abi::slot::REGISTER_ENTRY as usize);
     assert!(offset_of!(CodeSlot, calls_left) == abi::slot::CALLS_LEFT as usize);
@@ -106,6 +114,8 @@ impl StoreContext {
             trap_frame: Cell::new(std::ptr::null_mut()),
             trap: Cell::new(0),
             helpers: Cell::new(std::ptr::null()),
+            pc: Cell::new(std::ptr::null()),
+            target: Cell::new(0),
             stopped: Cell::new(None),
             stack_limit: Cell::new(std::ptr::null_mut()),
             frame_top: Cell::new(std::ptr::null_mut()),

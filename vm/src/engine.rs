@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ahash::AHashMap;
 use bytecode_spec::FuncType;
 
+use strata_jit::template::interpreter::Interpreter;
+
 use crate::config::{Config, TierMode};
 use crate::native::Native;
 use crate::tiering::policy::{Policy, Thresholds};
@@ -50,13 +52,18 @@ impl Engine {
         self.0.native.get_or_init(make).as_ref()
     }
 
+    /// The generated interpreter, in an engine that runs code in it.
+    pub(crate) fn interpreter(&self) -> Option<&'static Interpreter> {
+        Some(&self.native()?.handlers?.interpreter)
+    }
+
     /// What decides which functions get machine code; `None` when none does.
     pub(crate) fn policy(&self) -> Option<&dyn Policy> {
         match self.0.config.tier {
             TierMode::Auto => Some(&*self.0.config.policy),
             TierMode::Template => Some(&Thresholds::EAGER),
             TierMode::Optimizing => Some(&Thresholds::OPTIMIZING),
-            TierMode::Portable => None,
+            TierMode::Portable | TierMode::Interpreter => None,
         }
     }
 

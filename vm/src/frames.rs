@@ -6,7 +6,7 @@
 //! | word | content |
 //! |---|---|
 //! | -4 | frame pointer of the caller; of the host's frame below for an entry frame; null for the outermost |
-//! | -3 | return pc in the caller's image; or a number as in [`abi::frame::return_pc`]: the caller is machine code; or null: the caller is the host |
+//! | -3 | return pc in one of the caller's images; or a number as in [`abi::place`]: the caller is machine code; or null: the caller is the host |
 //! | -2 | version of the function, or null: a frame that holds a host function's arguments |
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
@@ -104,14 +104,35 @@ pub(crate) enum Place {
 impl Place {
     /// The place of the call that a frame's return pc belongs to.
     pub(crate) fn of_call(return_pc: *const u64) -> Place {
-        // Words are aligned: what is odd is a number.
-        abi::frame::site_of(return_pc.addr() as u64).map_or(Place::Behind(return_pc), Place::of_site)
+        Place::numbered(return_pc.addr() as u64).unwrap_or(Place::Behind(return_pc))
     }
 
-    /// The place of a [site](abi::site) in machine code.
-    pub(crate) fn of_site(site: u64) -> Place {
-        let (pc, is_optimized) = abi::site::parts(site);
-        Place::Pc(Pc(pc), if is_optimized { Tier::Optimizing } else { Tier::Template })
+    /// The place that generated code names: see [`abi::place`].
+    pub(crate) fn named(place: u64) -> Place {
+        Place::numbered(place).unwrap_or(Place::At(place as *const u64))
+    }
+
+    fn numbered(place: u64) -> Option<Place> {
+        let (pc, is_optimized) = abi::place::parts(place)?;
+        Some(Place::Pc(Pc(pc), if is_optimized { Tier::Optimizing } else { Tier::Template }))
+    }
+
+    /// A return pc from which the walker finds this place.
+    pub(crate) fn return_pc(self) -> *const u64 {
+        match self {
+            Place::At(address) => address.wrapping_add(1),
+            Place::Behind(address) => address,
+            Place::Pc(pc, Tier::Optimizing) => abi::place::optimized(pc.0) as *const u64,
+            Place::Pc(pc, _) => abi::place::template(pc.0) as *const u64,
+        }
+    }
+
+    /// The tier that an activation of `version` at this place is in.
+    pub(crate) fn tier(self, version: &Version) -> Tier {
+        match self {
+            Place::At(address) | Place::Behind(address) => version.tier_at(address.addr()),
+            Place::Pc(_, tier) => tier,
+        }
     }
 
     /// The instruction's pc in the code of `version`.

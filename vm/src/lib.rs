@@ -45,7 +45,7 @@ mod stable;
 
 pub use bytecode_spec::{
     ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, SourceIndex, SourceLine, TableType,
-    TrapCause, ValType,
+    Op, TrapCause, ValType,
 };
 pub use config::{Config, TierMode};
 pub use engine::Engine;
@@ -60,6 +60,8 @@ pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfi
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};
 #[cfg(feature = "disasm")]
 pub use strata_jit::disasm::Target;
+#[cfg(feature = "disasm")]
+pub use listing::handler_listing;
 pub use tiering::policy::{Candidate, Decision, Event, Policy, Refusal, Thresholds};
 pub use trap::{Backtrace, FrameInfo, Tier, Trap};
 pub use value::{ExternRef, Val, Value, Values};

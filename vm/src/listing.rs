@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bytecode_spec::{FuncIndex, Reg};
+use bytecode_spec::{FuncIndex, Op, Reg};
 use strata_asm::FunctionText;
 use strata_jit::disasm::{Line, Listing, Target};
 use strata_jit::maps::Part;
@@ -63,6 +63,7 @@ impl Module {
             }
             Tier::Template => Err(refused("there is no compiler for this machine; name another target")),
             Tier::Optimizing => Err(refused("its optimized code cannot be listed yet")),
+            Tier::Interpreter => Err(refused("the interpreter runs an image of its bytecode; take tier template")),
             Tier::Portable => Err(refused("the portable interpreter runs bytecode; take tier template")),
         }
     }
@@ -71,6 +72,29 @@ impl Module {
         let is_there = func.index() < self.verified().spaces().funcs.len();
         if is_there { self.verified().func_name(func) } else { format!("function {}", func.0) }
     }
+}
+
+/// The handlers that the generated interpreter has for an opcode, as text: those of its forms, and those of sequences of instructions
+/// that begin with it, for engines that [profile](crate::Config::profile) or do not.
+///
+/// The text is for people; it may change with any version.
+///
+/// ```
+/// use strata::{Op, Target, handler_listing};
+/// let listing = handler_listing(Op::AddI32, Target::X86_64, false);
+/// let lines: Vec<&str> = listing.lines().skip_while(|line| !line.starts_with("add.i32:")).collect();
+/// assert!(lines[1].contains("movzx r8d, word [r13+6]"), "{listing}");
+/// ```
+pub fn handler_listing(op: Op, target: Target, profile: bool) -> String {
+    let listing = target.list_handlers(op, profile);
+    let registers = listing.registers.iter().map(|(what, register)| format!("{what} {register}"));
+    let registers: Vec<String> = registers.collect();
+    let mut out = format!("; {}, {}\n; {}\n", Tier::Interpreter, listing.machine, registers.join(", "));
+    for (name, lines) in &listing.handlers {
+        push(&mut out, format_args!("\n{name}:\n"));
+        lines.iter().for_each(|line| print_line(&mut out, line));
+    }
+    out
 }
 
 fn print(text: &FunctionText, tier: Tier, listing: &Listing) -> String {

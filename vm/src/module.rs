@@ -106,7 +106,7 @@ impl Module {
     ///
     /// ```
     /// # use strata::*;
-    /// # let engine = Engine::default();
+    /// # let engine = Engine::new(Config::new().tier(TierMode::Portable));
     /// let module = Module::new(&engine, "func @one() export {\n ret\n}\nfunc @other() export {\n ret\n}")?;
     /// let mut store = Store::new(&engine, ());
     /// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
@@ -115,16 +115,17 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
-        let (mut portable, mut template, mut optimizing) = (0, 0, 0);
+        let (mut interpreted, mut template, mut optimizing) = (0, 0, 0);
         for version in self.functions().filter_map(|func| self.0.existing_version(func)) {
             // What got machine code without having been counted was never interpreted.
             let was_counted = version.calls.load(Ordering::Relaxed) > 0;
             let is_compiled = version.native().is_some() || version.optimized.exists();
-            portable += usize::from(!is_compiled || was_counted);
+            interpreted += usize::from(!is_compiled || was_counted);
             template += usize::from(version.native().is_some());
             optimizing += usize::from(version.optimized.exists());
         }
-        let tiers = [(Tier::Portable, portable), (Tier::Template, template), (Tier::Optimizing, optimizing)];
+        let tier0 = if self.engine().interpreter().is_some() { Tier::Interpreter } else { Tier::Portable };
+        let tiers = [(tier0, interpreted), (Tier::Template, template), (Tier::Optimizing, optimizing)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 

@@ -17,6 +17,8 @@ const KEPT: [usize; 2] = [64, 16];
 pub enum Tier {
     /// The portable interpreter.
     Portable,
+    /// The interpreter that is generated for the machine.
+    Interpreter,
     /// Machine code of the template compiler.
     Template,
     /// Machine code of the optimizing compiler.
@@ -28,6 +30,7 @@ impl Tier {
     pub const fn name(self) -> &'static str {
         match self {
             Tier::Portable => "portable",
+            Tier::Interpreter => "interpreter",
             Tier::Template => "template",
             Tier::Optimizing => "optimizing",
         }
@@ -178,10 +181,7 @@ impl FrameInfo {
                     pc: Some(pc),
                     source: line.map_or_else(String::new, |at| module.sources[at.source.index()].clone()),
                     line: line.map(|at| at.line),
-                    tier: Some(match place {
-                        Place::At(_) | Place::Behind(_) => Tier::Portable,
-                        Place::Pc(_, tier) => tier,
-                    }),
+                    tier: Some(place.tier(version)),
                 }
             }
             Activation::Host(record) => FrameInfo {

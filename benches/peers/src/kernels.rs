@@ -76,7 +76,8 @@ impl Measured {
         }
         let mut table = self.ratios(heading, "wasmi", &names, time);
         let target = |name: &str| match name {
-            "profiled" | "bytecode-profiled" => "<= 1.10",
+            "interpreter" => "<= 0.70",
+            "portable-profiled" | "bytecode-portable-profiled" => "<= 1.10",
             "template" | "bytecode-template" => "<= 0.33",
             _ => "",
         };

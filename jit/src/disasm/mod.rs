@@ -11,15 +11,17 @@ mod aarch64;
 mod pointers;
 mod x86_64;
 
-use bytecode_spec::Reg;
+use bytecode_spec::{Op, Reg};
 
 use self::pointers::Pointers;
 use crate::abi;
-use crate::maps::{CodeMap, CompiledCode, Home, Part};
+use crate::maps::{self, CodeMap, CompiledCode, Home};
 use crate::template::aarch64::Aarch64;
 use crate::template::compile::{Compiler, Refusal, Request};
 use crate::template::host::Machine;
+use crate::template::interpreter::{Interpreter, Part};
 use crate::template::masm::{Gpr, Masm};
+use crate::template::stubs::Boundary;
 use crate::template::x86_64::X86_64;
 
 /// A machine to make code for.
@@ -65,6 +67,62 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Generates the interpreter and disassembles the handlers of an opcode: those of its forms, and those of sequences that begin
+    /// with it.
+    pub fn list_handlers(self, op: Op, profile: bool) -> HandlerListing {
+        match self {
+            Target::Host => list_handlers(Machine::of_host(), HOST, op, profile),
+            Target::X86_64 => list_handlers(X86_64::complete(), &x86_64::SYNTAX, op, profile),
+            Target::Aarch64 => list_handlers(Aarch64::complete(), &aarch64::SYNTAX, op, profile),
+        }
+    }
+}
+
+/// Handlers of the generated interpreter in text. Offsets are from the start of all its code.
+#[derive(Clone, Debug)]
+pub struct HandlerListing {
+    /// The machine's name.
+    pub machine: &'static str,
+    /// What machine registers hold.
+    pub registers: Vec<(&'static str, String)>,
+    /// What a handler is for, and its code.
+    pub handlers: Vec<(String, Vec<Line>)>,
+}
+
+fn list_handlers<M: Boundary>(masm: M, syntax: &Syntax, op: Op, profile: bool) -> HandlerListing {
+    let interpreter = Interpreter::generate(masm, profile);
+    let handlers = interpreter.handlers_of(op).map(|(parts, range)| {
+        let names: Vec<String> = parts.iter().map(Part::to_string).collect();
+        let symbol = |target: u32| match target.checked_sub(range.start) {
+            Some(distance) if target < range.end => format!("+{distance:02x}"),
+            _ => format!("{target:05x}"),
+        };
+        let mut lines = Vec::new();
+        let mut offset = range.start;
+        while offset < range.end {
+            let bytes = &interpreter.bytes[offset as usize..range.end as usize];
+            let decoded = (syntax.decode)(bytes, offset, &symbol);
+            lines.push(Line { offset, text: decoded.text, comment: String::new() });
+            offset += decoded.bytes as u32;
+        }
+        merge_padding(&mut lines);
+        (names.join("; "), lines)
+    });
+    let roles = M::ROLES;
+    let registers = vec![
+        ("pc", (syntax.gpr)(roles.interpreter.pc.0)),
+        ("handlers", (syntax.gpr)(roles.interpreter.handlers.0)),
+        ("frame", (syntax.gpr)(roles.frame.0)),
+        ("memory", (syntax.gpr)(roles.memory.0)),
+        ("context", (syntax.gpr)(roles.context.0)),
+        ("store", (syntax.gpr)(roles.interpreter.store.0)),
+        ("accumulators", (syntax.gpr)(roles.interpreter.accumulator.0)),
+        ("and", (syntax.fpr)(roles.interpreter.float_accumulator.0)),
+    ];
+    HandlerListing { machine: syntax.machine, registers, handlers: handlers.collect() }
+}
+
 /// A function's machine code in text. Offsets are from the start of the code object.
 #[derive(Clone, Debug)]
 pub struct Listing {
@@ -75,7 +133,7 @@ pub struct Listing {
     /// Registers that live in machine registers, and the names of those, the hottest first.
     pub pins: Vec<(Reg, String)>,
     /// The parts in their order.
-    pub parts: Vec<(Part, Vec<Line>)>,
+    pub parts: Vec<(maps::Part, Vec<Line>)>,
 }
 
 /// A machine instruction, or a piece of data.
@@ -146,7 +204,7 @@ fn list<M: Masm>(
         pointers.forget();
         let mut lines = Vec::new();
         let mut offset = start;
-        if let Part::Table(entries) = part {
+        if let maps::Part::Table(entries) = part {
             lines.extend((0..entries).map(|i| table_entry(&code, &map, start, i)));
             offset += entries * 4;
         }

@@ -9,7 +9,7 @@ use cranelift_codegen::isa::CallConv;
 
 use super::Reason;
 use super::translate::{Region, Translator, type_of};
-use crate::abi::{self, Helper, Place, site};
+use crate::abi::{self, Helper, Place};
 
 /// Signatures that were named before.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl Translator<'_, '_> {
 
     /// The current instruction's site.
     fn site(&mut self) -> Value {
-        self.b.ins().iconst(I64, site::optimized(self.pc as u32) as i64)
+        self.b.ins().iconst(I64, abi::place::optimized(self.pc as u32) as i64)
     }
 
     /// The row of the current instruction.
@@ -105,7 +105,7 @@ impl Translator<'_, '_> {
     /// Writes the header of the frame behind this one, but for what the callee does.
     fn link(&mut self, frame: Value, callee: i32, instance: Value) {
         self.store_word(Region::Frame, frame, frame, callee + abi::frame::CALLER);
-        let return_pc = abi::frame::return_pc(site::optimized(self.pc as u32));
+        let return_pc = abi::place::optimized(self.pc as u32);
         let return_pc = self.b.ins().iconst(I64, return_pc as i64);
         self.store_word(Region::Frame, return_pc, frame, callee + abi::frame::RETURN_PC);
         self.store_word(Region::Frame, instance, frame, callee + abi::frame::INSTANCE);

@@ -9,7 +9,7 @@ use cranelift_codegen::ir::{
 
 use super::translate::{Region, Translator};
 use super::{Exit, Reason, Word};
-use crate::abi::{self, Helper, site};
+use crate::abi::{self, Helper};
 
 /// What names of symbols stand for, by their namespaces.
 const VERSION: u32 = 0;
@@ -58,7 +58,7 @@ impl Translator<'_, '_> {
     }
 
     fn trap_word(&mut self, cause: TrapCause) -> Value {
-        let word = abi::trap::at(site::optimized(self.pc as u32), cause.code());
+        let word = abi::trap::at(abi::place::optimized(self.pc as u32), cause.code());
         self.b.ins().iconst(I64, word as i64)
     }
 

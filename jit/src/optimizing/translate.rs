@@ -183,7 +183,7 @@ impl Translator<'_, '_> {
         let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
         self.b.ins().brif(is_short, asked, &[], resume, &[]);
         self.start(asked);
-        let site = self.b.ins().iconst(I64, i64::from(abi::trap::ON_ENTRY));
+        let site = self.b.ins().iconst(I64, abi::place::template(abi::trap::ON_ENTRY) as i64);
         let status = self.helper(Helper::Safepoint, &[site]);
         let stopped = self.stopped();
         self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], resume, &[]);

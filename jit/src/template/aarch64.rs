@@ -17,7 +17,7 @@ use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
     Access, Addr, Cond, DivideOp, Feature, Float, FloatOp, FloatTest, FloatUnary, Fpr, FromInt, Gpr, Int,
-    IntOp, IntUnary, Masm, Roles, Test, ToInt, Width,
+    IntOp, IntUnary, InterpreterRoles, Masm, Roles, Test, ToInt, Width,
 };
 
 /// A macro assembler for aarch64.
@@ -214,6 +214,14 @@ impl Masm for Aarch64 {
             Fpr(24),
             Fpr(25),
         ],
+        interpreter: InterpreterRoles {
+            pc: Gpr(22),
+            handlers: Gpr(23),
+            store: Gpr(24),
+            accumulator: Gpr(12),
+            float_accumulator: Fpr(2),
+            fetched: [Gpr(13), Gpr(14), Gpr(15), Gpr(8)],
+        },
     };
 
     fn has(&self, feature: Feature) -> bool {
@@ -516,6 +524,17 @@ impl Masm for Aarch64 {
         let start = self.0.position_of(table).expect("the table has begun");
         self.0.fixup(to, FROM_TABLE);
         self.word(start);
+    }
+
+    fn jump_to(&mut self, address: Gpr) {
+        a64!(self, br X(address.0));
+    }
+
+    fn count(&mut self, dst: Gpr, at: Addr) {
+        let place = self.place(at, 2, TEMPORARY);
+        access!(self, place, ldr ldur W(dst), 2);
+        a64!(self, cmn WSP(dst.0), 1; cinc W(dst.0), W(dst.0), ne);
+        access!(self, place, str stur W(dst), 2);
     }
 
     fn enter(&mut self) {

@@ -12,7 +12,7 @@ mod operands;
 
 use std::ops::Range;
 
-use bytecode_spec::isa::{self, MAX_FIXED_WORDS, Visitor, Words, visit};
+use bytecode_spec::isa::{self, MAX_FIXED_WORDS, Words, visit};
 use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, TrapCause, VerifiedModule};
 
 use super::buffer::{Label, Reach};
@@ -195,7 +195,7 @@ impl<M: Masm> Compiler<M> {
                 o.charge(m, cost);
             }
             let op = Op::from_code(code[pc] as u16).expect("verified");
-            let ((), length) = visit(op, &code[pc..], &mut Translation { m, o });
+            let ((), length) = visit(op, &code[pc..], &mut templates::Translation { m, o });
             pc += length;
             if m.buffer().position() > MAX_CODE {
                 return Err(Refusal::TooLarge);
@@ -466,75 +466,5 @@ impl Driver {
 
     fn target(&self, lane: Lane) -> i32 {
         self.fixed().half(lane.into()) as i32
-    }
-}
-
-/// The visitor that takes each instruction to its template.
-struct Translation<'t, M> {
-    m: &'t mut M,
-    o: &'t mut Driver,
-}
-
-macro_rules! translations {
-    ($($visit:ident $op:ident $shape:ident => |$m:ident, $o:ident, $name:pat_param| $template:expr;)*) => { $(
-        #[inline]
-        fn $visit(&mut self, op: isa::$op, _: isa::$shape) {
-            let (Translation { m: $m, o: $o }, $name) = (self, op);
-            $template
-        }
-    )* };
-}
-
-impl<M: Masm> Visitor for Translation<'_, M> {
-    type Output = ();
-
-    translations! {
-        visit_nop NopOp Nop => |_m, _o, _| ();
-        visit_move MoveOp Move => |m, o, _| templates::copy(*m, *o);
-        visit_const ConstOp Const => |m, o, _| templates::constant(*m, *o);
-        visit_unary UnaryOp Unary => |m, o, op| templates::unary(*m, *o, op);
-        visit_binary BinaryOp Binary => |m, o, op| templates::binary(*m, *o, op);
-        visit_binary_imm BinaryImmOp BinaryImm => |m, o, op| templates::binary_imm(*m, *o, op);
-        visit_select SelectOp Select => |m, o, _| templates::select(*m, *o);
-        visit_jump JumpOp Jump => |m, o, _| templates::jump(*m, *o);
-        visit_branch_unary BranchUnaryOp BranchUnary => |m, o, op| templates::branch_unary(*m, *o, op);
-        visit_branch BranchOp Branch => |m, o, op| templates::branch(*m, *o, op);
-        visit_branch_imm BranchImmOp BranchImm => |m, o, op| templates::branch_imm(*m, *o, op);
-        visit_branch_table BranchTableOp BranchTable => |m, o, _| o.branch_table(*m, isa::BranchTable::LANES[0]);
-        visit_load LoadOp Load => |m, o, op| templates::load(*m, *o, op);
-        visit_load_indexed LoadIndexedOp LoadIndexed => |m, o, op| templates::load_indexed(*m, *o, op);
-        visit_store StoreOp Store => |m, o, op| templates::store(*m, *o, op);
-        visit_store_indexed StoreIndexedOp StoreIndexed => |m, o, op| templates::store_indexed(*m, *o, op);
-        visit_memory_size MemorySizeOp MemorySize => |m, o, _| templates::memory_size(*m, *o);
-        visit_memory_grow MemoryGrowOp MemoryGrow => |m, o, _| o.by_helper(*m);
-        visit_memory_fill MemoryFillOp MemoryFill => |m, o, _| o.by_helper(*m);
-        visit_memory_copy MemoryCopyOp MemoryCopy => |m, o, _| o.by_helper(*m);
-        visit_memory_init MemoryInitOp MemoryInit => |m, o, _| o.by_helper(*m);
-        visit_data_drop DataDropOp DataDrop => |m, o, _| o.by_helper(*m);
-        visit_table_get TableGetOp TableGet => |m, o, _| templates::table_get(*m, *o);
-        visit_table_set TableSetOp TableSet => |m, o, _| templates::table_set(*m, *o);
-        visit_table_size TableSizeOp TableSize => |m, o, _| templates::table_size(*m, *o);
-        visit_table_grow TableGrowOp TableGrow => |m, o, _| o.by_helper(*m);
-        visit_table_fill TableFillOp TableFill => |m, o, _| o.by_helper(*m);
-        visit_table_copy TableCopyOp TableCopy => |m, o, _| o.by_helper(*m);
-        visit_table_init TableInitOp TableInit => |m, o, _| o.by_helper(*m);
-        visit_elem_drop ElemDropOp ElemDrop => |m, o, _| o.by_helper(*m);
-        visit_ref_null RefNullOp RefNull => |m, o, _| templates::ref_null(*m, *o);
-        visit_ref_is_null RefIsNullOp RefIsNull => |m, o, _| templates::ref_is_null(*m, *o);
-        visit_ref_func RefFuncOp RefFunc => |m, o, _| templates::ref_func(*m, *o);
-        visit_global_get GlobalGetOp GlobalGet => |m, o, _| templates::global_get(*m, *o);
-        visit_global_set GlobalSetOp GlobalSet => |m, o, _| templates::global_set(*m, *o);
-        visit_call CallOp Call => |m, o, _| Operands::<M>::call(*o, *m);
-        visit_call_import CallImportOp CallImport => |m, o, _| templates::call_import(*m, *o);
-        visit_call_indirect CallIndirectOp CallIndirect => |m, o, _| templates::call_indirect(*m, *o);
-        visit_tail_call TailCallOp TailCall => |m, o, _| Operands::<M>::tail_call(*o, *m);
-        visit_tail_call_import TailCallImportOp TailCallImport => |m, o, _| templates::tail_call_import(*m, *o);
-        visit_tail_call_indirect TailCallIndirectOp TailCallIndirect => |m, o, _| templates::tail_call_indirect(*m, *o);
-        visit_ret RetOp Ret => |m, o, _| Operands::<M>::ret(*o, *m);
-    }
-
-    fn visit_trap(&mut self, _: isa::TrapOp, operands: isa::Trap) {
-        let cause = TrapCause::from_code(operands.cause).expect("verified");
-        Operands::<M>::trap(self.o, self.m, cause);
     }
 }

@@ -270,6 +270,13 @@ pub struct Test {
     pub b: Int,
 }
 
+impl Test {
+    /// The comparison that is true when this one is not.
+    pub const fn inverse(self) -> Test {
+        Test { cond: self.cond.inverse(), ..self }
+    }
+}
+
 /// A comparison of floats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FloatTest {
@@ -281,6 +288,25 @@ pub struct FloatTest {
     pub a: Float,
     /// Right operand.
     pub b: Float,
+}
+
+impl FloatTest {
+    /// The comparison that is true when this one is not.
+    pub const fn inverse(self) -> FloatTest {
+        let cond = match self.cond {
+            FloatCond::Eq => FloatCond::Ne,
+            FloatCond::Ne => FloatCond::Eq,
+            FloatCond::Lt => FloatCond::NotLt,
+            FloatCond::NotLt => FloatCond::Lt,
+            FloatCond::Gt => FloatCond::NotGt,
+            FloatCond::NotGt => FloatCond::Gt,
+            FloatCond::Le => FloatCond::NotLe,
+            FloatCond::NotLe => FloatCond::Le,
+            FloatCond::Ge => FloatCond::NotGe,
+            FloatCond::NotGe => FloatCond::Ge,
+        };
+        FloatTest { cond, ..self }
+    }
 }
 
 /// Fixed roles of machine registers.
@@ -303,6 +329,25 @@ pub struct Roles {
     pub pins: &'static [Gpr],
     /// Likewise, for floats.
     pub float_pins: &'static [Fpr],
+    /// What the generated interpreter has besides, of the pins' registers.
+    pub interpreter: InterpreterRoles,
+}
+
+/// Registers of the generated interpreter. What the runtime's functions leave alone, it need not read again behind them.
+#[derive(Debug)]
+pub struct InterpreterRoles {
+    /// The current instruction; kept by the runtime's functions.
+    pub pc: Gpr,
+    /// Where handlers are; kept by the runtime's functions.
+    pub handlers: Gpr,
+    /// The store context.
+    pub store: Gpr,
+    /// The last integer or reference that was computed.
+    pub accumulator: Gpr,
+    /// The last float.
+    pub float_accumulator: Fpr,
+    /// For what is fetched from the instruction stream.
+    pub fetched: [Gpr; 4],
 }
 
 /// A machine, as templates see it.
@@ -377,6 +422,11 @@ pub trait Masm {
     fn jump_table(&mut self, index: Gpr, table: Label);
     /// Appends the distance from `table` to `to`, four bytes of a table.
     fn table_entry(&mut self, table: Label, to: Label);
+
+    /// Goes to the code at an address.
+    fn jump_to(&mut self, address: Gpr);
+    /// `dst` = the 32 bits at `at`, plus one unless all are set; and so are those at `at` then.
+    fn count(&mut self, dst: Gpr, at: Addr);
 
     /// Start of a function that others call: the native frame.
     fn enter(&mut self);

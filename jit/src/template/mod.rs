@@ -2,7 +2,7 @@
 //! file a machine.
 //!
 //! Read in this order: [`masm`] (machine ideas), [`buffer`] (bytes and labels), [`operands`] (where operands come from),
-//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`stubs`]
+//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`interpreter`] (tier 0), [`stubs`]
 //! (what an engine needs once), [`x86_64`], [`aarch64`].
 
 pub mod masm;
@@ -11,6 +11,7 @@ pub mod operands;
 mod templates;
 pub(crate) mod pins;
 pub mod compile;
+pub mod interpreter;
 pub mod stubs;
 #[expect(clippy::useless_conversion, reason = "in what dynasm expands to")]
 pub mod x86_64;

@@ -4,7 +4,7 @@
 use bytecode_spec::TrapCause;
 
 use super::buffer::Label;
-use super::masm::{Float, FloatTest, Fpr, Gpr, Int, Masm, Test};
+use super::masm::{Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Width};
 
 /// An operand, by the lane of its fixed part; see `LANES` of the shapes.
 pub type Lane = u8;
@@ -27,10 +27,12 @@ pub trait Operands<M: Masm> {
     fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr);
     /// A constant of 64 bits.
     fn imm64(&mut self, m: &mut M, lane: Lane) -> Int;
-    /// A constant of 32 bits, sign-extended to 64.
-    fn imm32(&mut self, m: &mut M, lane: Lane) -> Int;
-    /// An unsigned field: an offset, a shift, an index.
-    fn field(&mut self, lane: Lane, lanes: u8) -> u32;
+    /// A constant of 32 bits, sign-extended to the width.
+    fn imm32(&mut self, m: &mut M, lane: Lane, width: Width) -> Int;
+    /// An unsigned field of one or two lanes, an offset or an index: in a register, or an immediate.
+    fn field(&mut self, m: &mut M, lane: Lane, lanes: u8) -> Int;
+    /// How far an index is shifted, 0 to 3: an immediate; or what as a count of a shift means that.
+    fn shift(&mut self, lane: Lane) -> Int;
 
     /// Goes to the instruction that a target names.
     fn jump(&mut self, m: &mut M, target: Lane);
@@ -40,6 +42,8 @@ pub trait Operands<M: Masm> {
     fn branch_float(&mut self, m: &mut M, test: FloatTest, target: Lane);
     /// Goes to the target of the list that a register names, or to the last.
     fn branch_table(&mut self, m: &mut M, index: Lane);
+    /// Traps with the cause that a field names.
+    fn trap_named(&mut self, m: &mut M, lane: Lane);
     /// Traps.
     fn trap(&mut self, m: &mut M, cause: TrapCause);
     /// Traps if the test is true.

@@ -45,8 +45,8 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
     let helpers = Helper::ALL.map(|helper| {
         let start = begin(&mut m);
         match helper {
-            Helper::Step | Helper::Call | Helper::Safepoint => call(&mut m, helper),
-            Helper::TailCall | Helper::Hot => call_for_slot(&mut m, helper),
+            Helper::Step | Helper::Call | Helper::Safepoint | Helper::Target => call(&mut m, helper),
+            Helper::TailCall | Helper::Version | Helper::Look | Helper::Hot => call_for_address(&mut m, helper),
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
             Helper::Exit => exit(&mut m),
@@ -68,7 +68,7 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
 }
 
 /// Stops with the frame and what `scratch[0]` says of the place.
-fn stop_at<M: Boundary>(m: &mut M, status: Status) {
+pub(super) fn stop_at<M: Boundary>(m: &mut M, status: Status) {
     let [what, store, _] = M::ROLES.scratch;
     m.mov(store, Mem(Addr::at(M::ROLES.context, instance::STORE)));
     m.store_slot(Addr::at(store, store::TRAP), Reg(what));
@@ -98,8 +98,8 @@ fn call<M: Boundary>(m: &mut M, helper: Helper) {
     m.stop();
 }
 
-/// Stops with what the runtime gives for a tail call, if that is a status but neither 0 nor a slot.
-fn stop_unless_slot<M: Boundary>(m: &mut M) {
+/// Stops with what the runtime gives, if that is a status but neither 0 nor an address.
+fn stop_unless_address<M: Boundary>(m: &mut M) {
     let go_on = m.buffer().label();
     m.jump_if(test::<M>(Cond::Eq, 0), go_on);
     m.jump_if(test::<M>(Cond::GtU, Status::Faulted as u64), go_on);
@@ -108,10 +108,10 @@ fn stop_unless_slot<M: Boundary>(m: &mut M) {
     m.buffer().bind(go_on);
 }
 
-fn call_for_slot<M: Boundary>(m: &mut M, helper: Helper) {
+fn call_for_address<M: Boundary>(m: &mut M, helper: Helper) {
     m.enter();
     call_runtime(m, helper);
-    stop_unless_slot(m);
+    stop_unless_address(m);
     m.leave();
 }
 
@@ -130,7 +130,7 @@ fn exit<M: Boundary>(m: &mut M) {
     m.mov(second, Reg(argument));
     helpers(m, first, context);
     m.call_runtime(Addr::at(first, Helper::Exit.function()));
-    stop_unless_slot(m);
+    stop_unless_address(m);
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
     m.mov(argument, Reg(first));
     m.mov(context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
@@ -152,7 +152,7 @@ fn go_on<M: Boundary>(m: &mut M, helper: Helper) {
     let returned = m.buffer().label();
     let slot = M::ROLES.scratch[0];
     call_runtime(m, helper);
-    stop_unless_slot(m);
+    stop_unless_address(m);
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
     m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
     memory_of_context(m);

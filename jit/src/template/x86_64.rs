@@ -10,7 +10,7 @@ use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
     Access, Addr, Cond, DivideOp, Feature, Float, FloatCond, FloatOp, FloatTest, FloatUnary, Fpr, FromInt,
-    Gpr, Int, IntOp, IntUnary, Masm, Roles, Test, ToInt, Width,
+    Gpr, Int, IntOp, IntUnary, InterpreterRoles, Masm, Roles, Test, ToInt, Width,
 };
 
 /// A macro assembler for x86-64.
@@ -169,6 +169,14 @@ impl Masm for X86_64 {
             Fpr(14),
             Fpr(15),
         ],
+        interpreter: InterpreterRoles {
+            pc: Gpr(13),
+            handlers: Gpr(12),
+            store: RSI,
+            accumulator: RDI,
+            float_accumulator: Fpr(2),
+            fetched: [Gpr(8), Gpr(9), Gpr(10), Gpr(11)],
+        },
     };
 
     fn has(&self, feature: Feature) -> bool {
@@ -587,6 +595,19 @@ impl Masm for X86_64 {
         let start = self.0.position_of(table).expect("the table has begun");
         self.0.fixup(to, FROM_TABLE);
         self.0.put(start.to_le_bytes());
+    }
+
+    fn jump_to(&mut self, address: Gpr) {
+        self.form(forms::GO, 4, address.into());
+    }
+
+    fn count(&mut self, dst: Gpr, at: Addr) {
+        self.form(forms::LOAD, dst.0, at.into());
+        // All but the greatest are below it.
+        self.alu(Alu::Cmp, W32, dst, Imm(u64::from(u32::MAX)));
+        self.form(forms::ADC_IMM8, 2, dst.into());
+        self.0.put([0]);
+        self.form(forms::STORE, dst.0, at.into());
     }
 
     fn enter(&mut self) {

@@ -5,13 +5,15 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use bytecode_spec::isa::{LANES_PER_WORD, Words};
+use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
+use strata_jit::abi;
 use strata_jit::optimizing::{self, Edge, Entry};
+use strata_jit::template::interpreter::{Interpreter, Source};
 
-use super::{CodeObject, LoadedModule, Optimized, OptimizedObject, SideExit};
-use crate::frames::{Frame, HEADER_WORDS};
+use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit};
+use crate::frames::{Frame, HEADER_WORDS, Place};
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal, SAMPLES};
 use crate::trap::Tier;
 
@@ -19,11 +21,19 @@ use crate::trap::Tier;
 pub(crate) const BLOCK_START: u16 = 1 << 15;
 const _: () = assert!(Op::ALL.len() < BLOCK_START as usize);
 
-/// One version of a function as tier 0 runs it.
+/// One version of a function as tier 0 runs it. It has an image for the interpreter that its engine runs code in. In an engine
+/// with the generated interpreter it gets one for the portable interpreter too when an instance needs that.
+#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Version {
-    /// First word of the image.
-    pub(crate) entry: *const u64,
+    /// First word of the generated interpreter's image, or null.
+    image: *const u64,
+    /// Entry of its machine code, or null.
+    pub(crate) native_entry: AtomicPtr<u8>,
+    /// First of `costs`.
+    first_cost: *const u32,
+    /// First of `leaders`.
+    first_leader: *const u16,
     /// Words from this frame's registers to those of the next frame, whose header lies between; also what the registers
     /// need, results of an entry frame included.
     pub(crate) frame_words: u32,
@@ -33,13 +43,13 @@ pub(crate) struct Version {
     pub(crate) params: u32,
     /// Number of results.
     pub(crate) results: u32,
+    /// How often the function was entered, while profiled.
+    pub(crate) calls: AtomicU32,
     /// After so many calls the policy is asked about it.
     pub(crate) ask_at: AtomicU32,
-    /// Entry of its machine code, or null.
-    pub(crate) native_entry: AtomicPtr<u8>,
-    /// Its machine code of the template compiler, or why there is none to be had.
-    native: OnceLock<Result<CodeObject, Refusal>>,
-    /// The same, with entries wherever optimized code is left.
+    /// The slot that it is the version of.
+    pub(crate) slot: *const CodeSlot,
+    /// The same as `native`, with entries wherever optimized code is left.
     landing: OnceLock<Result<CodeObject, Refusal>>,
     /// Its optimized code.
     pub(crate) optimized: Optimized,
@@ -47,10 +57,14 @@ pub(crate) struct Version {
     template_calls: AtomicU32,
     /// Back edges that it has.
     template_back_edges: AtomicU32,
-    /// How often the function was entered, while profiled.
-    pub(crate) calls: AtomicU32,
+    /// First word of the portable interpreter's image; null until that is made.
+    portable: AtomicPtr<u64>,
+    /// Its machine code, or why there is none to be had.
+    native: OnceLock<Result<CodeObject, Refusal>>,
     /// With fuel: for each word where a basic block starts, the block's instructions.
     pub(crate) costs: Box<[u32]>,
+    /// With fuel: for each such word, the handler of the instruction.
+    leaders: Box<[u16]>,
     /// Targets of indirect calls; feedback words hold indices into it.
     pub(crate) targets: Box<[TargetCounts]>,
     /// Counts of branch tables, one for each target; feedback words hold the first one's index.
@@ -58,17 +72,40 @@ pub(crate) struct Version {
     pub(crate) func: FuncIndex,
     /// The module that owns the slot that owns this version.
     pub(crate) module: *const LoadedModule,
-    /// The code, with feedback that any thread may record: 32-bit halves, relaxed, lost counts allowed.
-    image: Box<[UnsafeCell<u64>]>,
+    generated_image: Box<Image>,
+    portable_image: OnceLock<Box<Image>>,
 }
 
-// SAFETY: opcodes and operands are never written after `new`; feedback is only accessed by 32-bit atomics. The module
-// pointer is to the owner, which is `Sync`.
+/// Code with feedback, which any thread may record: 32-bit halves, relaxed, lost counts allowed.
+type Image = [UnsafeCell<u64>];
+
+/// The contract with the generated interpreter.
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(Version, image) == abi::version::IMAGE as usize);
+    assert!(offset_of!(Version, native_entry) == abi::version::NATIVE_ENTRY as usize);
+    assert!(offset_of!(Version, first_cost) == abi::version::COSTS as usize);
+    assert!(offset_of!(Version, first_leader) == abi::version::LEADERS as usize);
+    assert!(offset_of!(Version, frame_words) == abi::version::FRAME_WORDS as usize);
+    assert!(offset_of!(Version, clear.start) == abi::version::CLEAR_START as usize);
+    assert!(offset_of!(Version, clear.end) == abi::version::CLEAR_END as usize);
+    assert!(offset_of!(Version, params) == abi::version::PARAMS as usize);
+    assert!(offset_of!(Version, results) == abi::version::RESULTS as usize);
+    assert!(offset_of!(Version, calls) == abi::version::CALLS as usize);
+    assert!(offset_of!(Version, ask_at) == abi::version::ASK_AT as usize);
+    assert!(offset_of!(Version, slot) == abi::version::SLOT as usize);
+    assert!(offset_of!(TargetCounts, functions) == abi::targets::FIRST as usize);
+    assert!(offset_of!(TargetCounts, counts) == abi::targets::COUNT as usize);
+};
+
+// SAFETY: opcodes and operands are never written once an image is made; feedback is only accessed by 32-bit atomics. The
+// module pointer is to the owner, which is `Sync`; the others are to what the version owns.
 unsafe impl Sync for Version {}
 // SAFETY: as above; nothing belongs to a thread.
 unsafe impl Send for Version {}
 
 /// What an indirect call has called: up to four functions, and how often others.
+#[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct TargetCounts {
     /// Identities of the functions (see [`FuncRecord`](crate::context::FuncRecord): module and index), plus one; 0 for
@@ -105,38 +142,130 @@ impl Version {
     pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
         let function = module.module.function(func).expect("defined functions have slots");
         let ty = module.module.func_type(func);
-        let image: Box<[UnsafeCell<u64>]> = function.code.iter().map(|&w| UnsafeCell::new(w)).collect();
+        let profile = module.engine.config().profile;
+        let costs = if module.engine.config().fuel { block_costs(function) } else { Box::default() };
+        let [targets, table_counts] = if profile { feedback_places(&function.code) } else { [0; 2] };
         let mut version = Version {
-            entry: image.as_ptr().cast(),
+            image: std::ptr::null(),
+            native_entry: AtomicPtr::default(),
+            first_cost: costs.as_ptr(),
+            first_leader: std::ptr::null(),
             frame_words: (HEADER_WORDS + function.registers.len().max(ty.results.len()).next_multiple_of(2))
                 as u32,
             clear: liveness::registers_to_clear(function, ty.params.len()),
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
+            calls: AtomicU32::new(0),
             ask_at: AtomicU32::new(0),
-            native_entry: AtomicPtr::default(),
-            native: OnceLock::new(),
+            slot: module.slot(func),
             landing: OnceLock::new(),
             optimized: Optimized::default(),
             template_calls: AtomicU32::new(0),
             template_back_edges: AtomicU32::new(0),
-            calls: AtomicU32::new(0),
-            costs: if module.engine.config().fuel { block_costs(function) } else { Box::default() },
-            targets: Box::default(),
-            table_counts: Box::default(),
+            portable: AtomicPtr::default(),
+            native: OnceLock::new(),
+            costs,
+            leaders: Box::default(),
+            targets: (0..targets).map(|_| TargetCounts::default()).collect(),
+            table_counts: (0..table_counts).map(|_| AtomicU32::new(0)).collect(),
             func,
             module,
-            image,
+            generated_image: Box::default(),
+            portable_image: OnceLock::new(),
         };
-        if module.engine.config().profile {
-            version.prepare_feedback(&function.code);
-        }
-        for (word, &cost) in version.image.iter_mut().zip(&version.costs) {
-            if cost > 0 {
-                *word.get_mut() |= u64::from(BLOCK_START);
-            }
+        match module.engine.interpreter() {
+            Some(interpreter) => version.prepare(interpreter),
+            None => _ = version.entry(),
         }
         version
+    }
+
+    /// Makes the image for the generated interpreter.
+    fn prepare(&mut self, interpreter: &Interpreter) {
+        let function = self.function();
+        let mut words = function.code.clone();
+        let source = Source {
+            function,
+            imported_funcs: self.loaded().module.spaces().imported_funcs,
+            frame_words: self.frame_words,
+            costs: &self.costs,
+        };
+        let leaders = interpreter.prepare(&source, &mut words);
+        self.each_feedback(|word, place| {
+            words[word] = match place {
+                SidePlace::Targets(i) => std::ptr::from_ref(&self.targets[i]).addr() as u64,
+                SidePlace::Table(i) => self.table_counts[i..].as_ptr().addr() as u64,
+            };
+        });
+        self.generated_image = words.into_iter().map(UnsafeCell::new).collect();
+        self.image = self.generated_image.as_ptr().cast();
+        self.leaders = leaders;
+        self.first_leader = self.leaders.as_ptr();
+    }
+
+    /// First word of the portable interpreter's image, which is made when it is first asked for.
+    #[inline(always)]
+    pub(crate) fn entry(&self) -> *const u64 {
+        let entry = self.portable.load(Ordering::Acquire);
+        if entry.is_null() { self.prepare_portable() } else { entry }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn prepare_portable(&self) -> *const u64 {
+        let image = self.portable_image.get_or_init(|| {
+            let mut words = self.function().code.clone();
+            self.each_feedback(|word, place| {
+                words[word] = match place {
+                    SidePlace::Targets(i) | SidePlace::Table(i) => i as u64,
+                };
+            });
+            for (word, &cost) in words.iter_mut().zip(&self.costs) {
+                if cost > 0 {
+                    *word |= u64::from(BLOCK_START);
+                }
+            }
+            words.into_iter().map(UnsafeCell::new).collect()
+        });
+        let entry = image.as_ptr().cast_mut().cast();
+        self.portable.store(entry, Ordering::Release);
+        entry
+    }
+
+    /// The tier that runs the image with the byte at `address`, or behind the end of which it is.
+    pub(crate) fn tier_at(&self, address: usize) -> Tier {
+        if self.is_generated(address) { Tier::Interpreter } else { Tier::Portable }
+    }
+
+    /// Whether an address is in the generated interpreter's image, or behind its end.
+    fn is_generated(&self, address: usize) -> bool {
+        address.checked_sub(self.image.addr()).is_some_and(|offset| offset <= 8 * self.generated_image.len())
+    }
+
+    /// The word of code that the byte at `address` in an image belongs to.
+    fn word_at(&self, address: usize) -> usize {
+        let image = if self.is_generated(address) { self.image } else { self.entry() };
+        (address - image.addr()) / size_of::<u64>()
+    }
+
+    /// The instruction that machine code names so: see [`abi::place`].
+    pub(crate) fn pc_named(&self, place: u64) -> Pc {
+        match Place::named(place) {
+            Place::Pc(pc, _) => pc,
+            Place::At(address) | Place::Behind(address) => Pc(self.word_at(address.addr()) as u32),
+        }
+    }
+
+    /// What the indirect call at a place in the generated interpreter's image has called.
+    ///
+    /// # Safety
+    ///
+    /// There is one, and the engine profiles.
+    pub(crate) unsafe fn targets_at(&self, place: u64) -> &TargetCounts {
+        let pc = self.pc_named(place);
+        let feedback = feedback_word(&self.function().code[pc.index()..]).expect("an indirect call");
+        // SAFETY: feedback of indirect calls points to one of `targets`, and is never written.
+        unsafe { &*(*self.generated_image[pc.index() + feedback].get() as *const TargetCounts) }
     }
 
     /// Asks the policy what is to become of the function, unless that is settled, and does it. A back edge is to the `head` of a loop.
@@ -153,7 +282,7 @@ impl Version {
         let candidate = Candidate { module: &module.module, func: self.func, event };
         match policy.decide(&candidate) {
             Decision::Wait { calls } => self.ask_at.store(calls, Ordering::Relaxed),
-            Decision::Compile(Tier::Portable) => {}
+            Decision::Compile(Tier::Portable | Tier::Interpreter) => {}
             Decision::Compile(Tier::Template) => self.compile_for(policy, &candidate),
             Decision::Compile(Tier::Optimizing) => {
                 let entry = head.map_or(Entry::Start, Entry::Loop);
@@ -327,7 +456,7 @@ impl Version {
             let is_table = op.info().operands.iter().any(|operand| operand.kind == Kind::Targets);
             let [taken, not_taken] =
                 self.counts_or_none(is_table, at + usize::from(feedback.lane) / LANES_PER_WORD);
-            liveness::for_each_target(op, &code[at..], |displacement| {
+            liveness::for_each_target(&code[at..], |displacement| {
                 let to = Pc((at as i64 + i64::from(displacement)) as u32);
                 let count = if is_table { tables.next().unwrap_or(0) } else { taken };
                 // What goes back is what makes it hot, seen or not.
@@ -356,6 +485,15 @@ impl Version {
         if is_table { [0; 2] } else { self.counts(word) }
     }
 
+    /// Where an activation goes on in machine code at the head of a loop, and with which slot; in optimized code, if there is some.
+    pub(crate) fn entry_at(&self, head: Pc) -> Option<(*const u8, *const CodeSlot)> {
+        if let Some(slot) = self.optimized.enter(head) {
+            // SAFETY: slots live as long as the code that they lead to.
+            return Some((unsafe { (*slot).entry.load(Ordering::Acquire) }, slot));
+        }
+        Some((self.native()?.entry_at(head)?, self.slot))
+    }
+
     /// The function's machine code of the template compiler, if it has any.
     pub(crate) fn native(&self) -> Option<&CodeObject> {
         self.native.get()?.as_ref().ok()
@@ -380,34 +518,11 @@ impl Version {
         }
     }
 
-    /// Gives every indirect call and branch table its place in the side tables.
-    fn prepare_feedback(&mut self, code: &[u64]) {
-        let (mut targets, mut tables) = (0, 0);
-        let mut pc = 0;
-        while let Some(word) = self.image.get_mut(pc) {
-            let op = Op::from_code(*word.get_mut() as u16).expect("verified");
-            // Calls and branch tables are the ones with lists.
-            if op.info().has_lists {
-                let kinds = |kind| op.info().operands.iter().find(move |o| o.kind == kind);
-                let listed = kinds(Kind::Targets).map(|list| code[pc..].half(list.lane.into()));
-                if let Some(feedback) = kinds(Kind::Feedback) {
-                    let place = self.image[pc + usize::from(feedback.lane) / LANES_PER_WORD].get_mut();
-                    match listed {
-                        Some(listed) => {
-                            *place = tables;
-                            tables += u64::from(listed);
-                        }
-                        None => {
-                            *place = targets;
-                            targets += 1;
-                        }
-                    }
-                }
-            }
-            pc += op.info().length(&code[pc..]).expect("verified");
+    /// Calls `visit` with the word of feedback of each indirect call and branch table, and its place in the side tables.
+    fn each_feedback(&self, mut visit: impl FnMut(usize, SidePlace)) {
+        if self.loaded().engine.config().profile {
+            each_side_place(&self.function().code, |word, place, _| visit(word, place));
         }
-        self.targets = (0..targets).map(|_| TargetCounts::default()).collect();
-        self.table_counts = (0..tables).map(|_| AtomicU32::new(0)).collect();
     }
 
     fn length_at(&self, pc: usize) -> usize {
@@ -428,7 +543,7 @@ impl Version {
 
     /// The instruction that the byte at `address` in the image belongs to.
     pub(crate) fn pc_of(&self, address: usize) -> Pc {
-        let word = (address - self.entry.addr()) / size_of::<u64>();
+        let word = self.word_at(address);
         let (mut pc, mut next) = (0, 0);
         while next <= word {
             pc = next;
@@ -437,12 +552,67 @@ impl Version {
         Pc(pc as u32)
     }
 
-    /// The two 32-bit counts in the feedback word at `word` of the image.
+    /// The two 32-bit counts of the branch whose feedback is at a word.
     pub(crate) fn counts(&self, word: usize) -> [u32; 2] {
-        let place = self.image[word].get().cast::<AtomicU32>();
-        // SAFETY: a feedback word is only accessed as two atomic halves, by all.
-        [0, 1].map(|half| unsafe { (*place.add(half)).load(Ordering::Relaxed) })
+        let portable = self.portable_image.get().map(|image| &**image);
+        let images = [Some(&*self.generated_image), portable];
+        let in_image = |image: &Image, half| {
+            let Some(word) = image.get(word) else { return 0 };
+            // SAFETY: a feedback word is only accessed as two atomic halves, by all.
+            unsafe { (*word.get().cast::<AtomicU32>().add(half)).load(Ordering::Relaxed) }
+        };
+        [0, 1].map(|half| {
+            let counts = images.iter().flatten().map(|image| in_image(image, half));
+            counts.fold(0, u32::saturating_add)
+        })
     }
+}
+
+/// A place in a version's side tables.
+#[derive(Clone, Copy)]
+enum SidePlace {
+    /// In `targets`.
+    Targets(usize),
+    /// The first of several in `table_counts`.
+    Table(usize),
+}
+
+/// Which word of an instruction is its feedback.
+fn feedback_word(words: &[u64]) -> Option<usize> {
+    let op = Op::from_code(words.lane(0)).expect("verified");
+    let feedback = op.info().operands.iter().find(|o| o.kind == Kind::Feedback)?;
+    Some(usize::from(feedback.lane) / LANES_PER_WORD)
+}
+
+/// Calls `visit` with the word of feedback of each indirect call and branch table, its place in the side tables, and how many it
+/// has there.
+fn each_side_place(code: &[u64], mut visit: impl FnMut(usize, SidePlace, usize)) {
+    let (mut targets, mut tables) = (0, 0);
+    isa::each_row(code, |pc, row, words, _| {
+        // Calls and branch tables are the ones with lists.
+        if row.words > 0 {
+            return;
+        }
+        let Some(word) = feedback_word(words) else { return };
+        if row.has_targets() {
+            let listed = words.half(isa::BranchTable::LANES[1].into()) as usize;
+            visit(pc + word, SidePlace::Table(tables), listed);
+            tables += listed;
+        } else {
+            visit(pc + word, SidePlace::Targets(targets), 1);
+            targets += 1;
+        }
+    });
+}
+
+/// How many places in each side table a function has.
+fn feedback_places(code: &[u64]) -> [usize; 2] {
+    let mut places = [0; 2];
+    each_side_place(code, |_, place, count| match place {
+        SidePlace::Targets(_) => places[0] += count,
+        SidePlace::Table(_) => places[1] += count,
+    });
+    places
 }
 
 /// For each word where a basic block starts, how many instructions the block has.

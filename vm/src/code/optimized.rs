@@ -178,11 +178,11 @@ impl Optimized {
         }
     }
 
-    /// The slot by which activations go on at the head of a loop, if there is code.
-    pub(crate) fn slot_at(&self, head: Pc) -> Option<*const CodeSlot> {
-        let state = self.state();
-        let object = state.current.get(&Some(head))?.as_ref()?;
-        Some(std::ptr::from_ref(&object.slot))
+    /// The slot by which an activation goes on at the head of a loop, if there is code. It is counted as an entry.
+    pub(crate) fn enter(&self, head: Pc) -> Option<*const CodeSlot> {
+        let slot = std::ptr::from_ref(&self.state().current.get(&Some(head))?.as_ref()?.slot);
+        self.count_entry();
+        Some(slot)
     }
 
     /// Whether a loop of the function has got code.

@@ -30,7 +30,8 @@ pub(crate) unsafe fn call_host(
 ) -> Result<(), Stop> {
     // SAFETY: by contract.
     unsafe {
-        let values = call(record, frame, pc, args)?;
+        // The walker takes the word before a return pc, here the first word of the call.
+        let values = call(record, frame, pc, pc.add(1), args)?;
         for i in 0..results.len {
             *frame.0.add(results.reg(Code(pc), i).index()) = *values.add(i as usize);
         }
@@ -38,7 +39,8 @@ pub(crate) unsafe fn call_host(
     Ok(())
 }
 
-/// Calls the host function of `record` in place of the function of `frame`; gives the results.
+/// Calls the host function of `record` in place of the function of `frame`; gives the results. The walker finds the call at
+/// `return_pc`.
 ///
 /// # Safety
 ///
@@ -49,11 +51,12 @@ pub(crate) unsafe fn tail_call_host(
     record: *const FuncRecord,
     frame: Frame,
     pc: *const u64,
+    return_pc: *const u64,
     args: List,
 ) -> Result<SmallVec<[u64; 4]>, Stop> {
     // SAFETY: by contract; the results are in the host frame's registers.
     unsafe {
-        let values = call(record, frame, pc, args)?;
+        let values = call(record, frame, pc, return_pc, args)?;
         Ok(std::slice::from_raw_parts(values, (*(*record).host).ty.results.len()).into())
     }
 }
@@ -68,6 +71,7 @@ unsafe fn call(
     record: *const FuncRecord,
     frame: Frame,
     pc: *const u64,
+    return_pc: *const u64,
     args: List,
 ) -> Result<*const u64, Stop> {
     // SAFETY: by contract: the frame's function is of a module, registers lie within it, contexts outlive frames; the stack has
@@ -80,8 +84,7 @@ unsafe fn call(
         for i in 0..args.len {
             *callee.0.add(i as usize) = *frame.0.add(args.reg(Code(pc), i).index());
         }
-        // The walker takes the word before a return pc, here the first word of the call.
-        callee.set_link(frame, pc.add(1));
+        callee.set_link(frame, return_pc);
         enter_host(record, frame.instance(), callee)?;
         Ok(callee.0)
     }

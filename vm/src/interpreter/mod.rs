@@ -140,8 +140,8 @@ pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(
 pub(crate) unsafe fn target_of_branch(frame: Frame, pc: u32) -> Option<Pc> {
     // SAFETY: by contract, the frame has the registers that the verified instruction names.
     unsafe {
-        let code = Code((*frame.version()).entry.add(pc as usize));
-        let op = Op::from_code(code.lane(0) & !BLOCK_START)?;
+        let code = Code((*frame.version()).function().code.as_ptr().add(pc as usize));
+        let op = Op::from_code(code.lane(0))?;
         let (mut inputs, mut displacement) = (Vec::new(), None);
         for operand in op.info().operands {
             let lane = usize::from(operand.lane);
@@ -210,7 +210,8 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
             };
         }
 
-        pc = (*entry_version).entry.add(start as usize);
+        let code = if STEP { (*entry_version).function().code.as_ptr() } else { (*entry_version).entry() };
+        pc = code.add(start as usize);
         if PROFILE && start == 0 {
             count_call(entry_version);
         }
@@ -303,7 +304,7 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                 // Goes on at the start of a function whose frame is now at `fp`.
                 macro_rules! start {
                     ($version:ident) => {
-                        pc = (*$version).entry;
+                        pc = (*$version).entry();
                         if PROFILE {
                             count_call($version);
                         }
@@ -401,7 +402,13 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                         let record: *const FuncRecord = $record;
                         if (*record).slot.is_null() {
                             let values =
-                                attempt!(host_call::tail_call_host(record, Frame(fp), pc, $operands.args));
+                                attempt!(host_call::tail_call_host(
+                                record,
+                                Frame(fp),
+                                pc,
+                                pc.add(1),
+                                $operands.args
+                            ));
                             reload!();
                             give_back!(values.len() as u32, |i| values[i as usize]);
                         } else {
@@ -760,10 +767,6 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                             attempt!(charge(store, Frame(fp), pc));
                             code &= !BLOCK_START;
                         }
-                        // Whoever steps has charged for the block.
-                        if STEP {
-                            code &= !BLOCK_START;
-                        }
                         // SAFETY: the verifier accepts nothing but opcodes of the table.
                         match std::mem::transmute::<u16, Op>(code) { $($(
                             Op::$op => $shape!($meaning),
@@ -884,7 +887,7 @@ unsafe fn charge(store: *const StoreContext, frame: Frame, pc: *const u64) -> Re
     // SAFETY: `pc` is a leader in the image of the frame's version.
     let cost = unsafe {
         let version = &*frame.version();
-        version.costs[pc.offset_from(version.entry) as usize]
+        version.costs[pc.offset_from(version.entry()) as usize]
     };
     // SAFETY: the store outlives its frames.
     let fuel = unsafe { &(*store).fuel };

@@ -3,11 +3,14 @@
 use bytecode_spec::{FuncIndex, Op, Pc, TrapCause, isa};
 use strata_jit::abi::{self, Helper, Status};
 
+use std::sync::atomic::Ordering;
+
 use super::{at_call, has_code, interpret, run};
-use crate::code::{CodeSlot, SideExit};
+use crate::code::{CodeSlot, SideExit, Version};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
+use crate::tiering::policy::Event;
 
 /// The function that does what a helper is for; null for those that have none.
 pub(super) fn function(helper: Helper) -> *const () {
@@ -17,6 +20,9 @@ pub(super) fn function(helper: Helper) -> *const () {
         Helper::TailCall => tail_call as *const (),
         Helper::Safepoint => safepoint as *const (),
         Helper::Interpret => interpret_slot as *const (),
+        Helper::Version => version as *const (),
+        Helper::Look => look as *const (),
+        Helper::Target => target as *const (),
         Helper::Hot => hot as *const (),
         Helper::Exit => exit as *const (),
         Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame => std::ptr::null(),
@@ -36,24 +42,25 @@ unsafe fn store_of<'a>(frame: *mut u64) -> &'a StoreContext {
 }
 
 /// A trap at an instruction of machine code.
-fn at(frame: *mut u64, site: u64, stop: impl Into<Stop>) -> Stopped {
-    Stopped { stop: stop.into(), frame: Frame(frame), place: Place::of_site(site) }
+fn at(frame: *mut u64, place: u64, stop: impl Into<Stop>) -> Stopped {
+    Stopped { stop: stop.into(), frame: Frame(frame), place: Place::named(place) }
 }
 
-extern "C" fn step(frame: *mut u64, site: u64) -> u64 {
+extern "C" fn step(frame: *mut u64, place: u64) -> u64 {
     // SAFETY: machine code calls this with its frame, pinned registers written, at an instruction of its function.
     unsafe {
-        match interpreter::step(Frame(frame), abi::site::parts(site).0) {
+        let pc = (*Frame(frame).version()).pc_named(place);
+        match interpreter::step(Frame(frame), pc.0) {
             Ok(()) => Status::Returned as u64,
-            Err(stopped) => stop(frame, Stopped { place: Place::of_site(site), ..stopped }),
+            Err(stopped) => stop(frame, Stopped { place: Place::named(place), ..stopped }),
         }
     }
 }
 
-extern "C" fn call(frame: *mut u64, site: u64, record: *const FuncRecord) -> u64 {
+extern "C" fn call(frame: *mut u64, place: u64, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `step`, at a call through a record, arguments and link in the frame behind.
     unsafe {
-        match call_record(frame, site, record) {
+        match call_record(frame, place, record) {
             Ok(()) => Status::Returned as u64,
             Err(stopped) => stop(frame, stopped),
         }
@@ -61,31 +68,31 @@ extern "C" fn call(frame: *mut u64, site: u64, record: *const FuncRecord) -> u64
 }
 
 #[inline(always)]
-unsafe fn call_record(frame: *mut u64, site: u64, record: *const FuncRecord) -> Result<(), Stopped> {
+unsafe fn call_record(frame: *mut u64, place: u64, record: *const FuncRecord) -> Result<(), Stopped> {
     // SAFETY: by contract of `call`. The caller's function has tested that its frame ends below the stack's limit.
     unsafe {
         let caller = Frame(frame);
         let callee = Frame(frame.add((*caller.version()).frame_words as usize));
         if (*record).slot.is_null() {
-            return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, site, stop));
+            return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, place, stop));
         }
         let store = store_of(frame);
         let version = version_of(record);
         if callee.0.add((*version).frame_words as usize) > store.stack_limit.get()
             || native_stack_is_short(store)
         {
-            return Err(at(frame, site, TrapCause::StackOverflow));
+            return Err(at(frame, place, TrapCause::StackOverflow));
         }
-        poll(store).map_err(|cause| at(frame, site, cause))?;
+        poll(store).map_err(|cause| at(frame, place, cause))?;
         callee.set_code(version, (*record).instance);
         run(callee, version)
     }
 }
 
-extern "C" fn tail_call(frame: *mut u64, site: u64, record: *const FuncRecord) -> u64 {
+extern "C" fn tail_call(frame: *mut u64, place: u64, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `step`, at a tail call through a record.
     unsafe {
-        match tail_call_record(frame, site, record) {
+        match tail_call_record(frame, place, record) {
             Ok(slot) => slot as u64,
             Err(stopped) => stop(frame, stopped),
         }
@@ -95,20 +102,21 @@ extern "C" fn tail_call(frame: *mut u64, site: u64, record: *const FuncRecord) -
 /// Gives the callee's slot, or null when the results are in the frame.
 unsafe fn tail_call_record(
     frame: *mut u64,
-    site: u64,
+    place: u64,
     record: *const FuncRecord,
 ) -> Result<*const CodeSlot, Stopped> {
     // SAFETY: by contract of `tail_call`; the stack has room for arguments behind every frame.
     unsafe {
         let version = Frame(frame).version();
-        let code = (*version).entry.add(abi::site::parts(site).0 as usize);
-        let args = match Op::from_code(*code.cast::<u16>() & !crate::code::BLOCK_START) {
+        let code = (*version).function().code.as_ptr().add((*version).pc_named(place).index());
+        let args = match Op::from_code(*code.cast::<u16>()) {
             Some(Op::TailCallImport) => isa::TailCallImport::read(Code(code)).0.args,
             _ => isa::TailCallIndirect::read(Code(code)).0.args,
         };
         if (*record).slot.is_null() {
-            let values =
-                tail_call_host(record, Frame(frame), code, args).map_err(|stop| at(frame, site, stop))?;
+            let return_pc = Place::named(place).return_pc();
+            let values = tail_call_host(record, Frame(frame), code, return_pc, args)
+                .map_err(|stop| at(frame, place, stop))?;
             frame.copy_from_nonoverlapping(values.as_ptr(), values.len());
             return Ok(std::ptr::null());
         }
@@ -138,9 +146,7 @@ unsafe fn interpret_frame(frame: *mut u64, slot: *const CodeSlot) -> Result<*con
     unsafe {
         let frame = Frame(frame);
         let instance: *const InstanceContext = frame.instance();
-        let module = &*(*instance).module;
-        let index = slot.offset_from((*instance).slots) as u32;
-        let version = std::ptr::from_ref(module.version(FuncIndex((*instance).imported_funcs + index)));
+        let version = version_at(instance, slot);
         frame.set_code(version, instance);
         let store = &*(*instance).store;
         if frame.0.add((*version).frame_words as usize) > store.stack_limit.get()
@@ -166,21 +172,18 @@ unsafe fn slot_of(ended: Ended) -> *const CodeSlot {
     }
 }
 
-extern "C" fn hot(frame: *mut u64, pc: u32) -> u64 {
+extern "C" fn hot(frame: *mut u64, place: u64) -> *const CodeSlot {
     // SAFETY: template code calls this with its frame, pinned registers written, on entry or at a branch.
     unsafe {
         let version = &*Frame(frame).version();
-        if pc == abi::trap::ON_ENTRY {
+        if place == abi::place::template(abi::trap::ON_ENTRY) {
             version.count(None);
-            return 0;
+            return std::ptr::null();
         }
-        let Some(head) = interpreter::target_of_branch(Frame(frame), pc) else { return 0 };
+        let pc = version.pc_named(place);
+        let Some(head) = interpreter::target_of_branch(Frame(frame), pc.0) else { return std::ptr::null() };
         version.count(Some(head));
-        let slot = version.optimized.slot_at(head);
-        if slot.is_some() {
-            version.optimized.count_entry();
-        }
-        slot.map_or(0, |slot| slot as u64)
+        version.optimized.enter(head).unwrap_or(std::ptr::null())
     }
 }
 
@@ -205,7 +208,7 @@ fn native_stack_is_short(store: &StoreContext) -> bool {
 }
 
 fn poll(store: &StoreContext) -> Result<(), TrapCause> {
-    if store.poll.load(std::sync::atomic::Ordering::Relaxed) == 0 { Ok(()) } else { attend(store) }
+    if store.poll.load(Ordering::Relaxed) == 0 { Ok(()) } else { attend(store) }
 }
 
 /// Does what was asked for.
@@ -213,11 +216,11 @@ fn attend(store: &StoreContext) -> Result<(), TrapCause> {
     if store.take_poll() & POLL_INTERRUPT != 0 { Err(TrapCause::Interrupted) } else { Ok(()) }
 }
 
-extern "C" fn safepoint(frame: *mut u64, site: u64) -> u64 {
+extern "C" fn safepoint(frame: *mut u64, place: u64) -> u64 {
     // SAFETY: as for `step`, before the instruction, or before the function has started, its header written.
     unsafe {
         let store = store_of(frame);
-        let stopped = if site == u64::from(abi::trap::ON_ENTRY) {
+        let stopped = if place == abi::place::template(abi::trap::ON_ENTRY) {
             let version = Frame(frame).version();
             let beyond = frame.add((*version).frame_words as usize) > store.stack_limit.get();
             match if beyond || native_stack_is_short(store) {
@@ -231,9 +234,47 @@ extern "C" fn safepoint(frame: *mut u64, site: u64) -> u64 {
         } else {
             match poll(store) {
                 Ok(()) => return Status::Returned as u64,
-                Err(cause) => at(frame, site, cause),
+                Err(cause) => at(frame, place, cause),
             }
         };
         stop(frame, stopped)
     }
+}
+
+extern "C" fn version(frame: *mut u64, slot: *const CodeSlot) -> *const Version {
+    // SAFETY: machine code calls this with a slot of the module of the frame's instance.
+    unsafe { version_at(Frame(frame).instance(), slot) }
+}
+
+/// The version of the function of a slot, made if it is called for the first time.
+unsafe fn version_at(instance: *const InstanceContext, slot: *const CodeSlot) -> *const Version {
+    // SAFETY: by contract: the slot is one of the instance's module.
+    unsafe {
+        let index = slot.offset_from((*instance).slots) as u32;
+        (*(*instance).module).version(FuncIndex((*instance).imported_funcs + index))
+    }
+}
+
+extern "C" fn look(frame: *mut u64, place: u64, taken: u32) -> *const CodeSlot {
+    // SAFETY: the generated interpreter calls this with the head of a loop of the frame's function, or before that has started.
+    unsafe {
+        let version = &*Frame(frame).version();
+        if place == abi::place::template(abi::trap::ON_ENTRY) {
+            version.ask(Event::Calls(version.calls.load(Ordering::Relaxed)), None);
+            return std::ptr::null();
+        }
+        let head = version.pc_named(place);
+        version.ask(Event::BackEdges(taken), Some(head));
+        let Some((entry, slot)) = version.entry_at(head) else { return std::ptr::null() };
+        store_of(frame).target.set(entry.addr());
+        slot
+    }
+}
+
+extern "C" fn target(frame: *mut u64, place: u64, record: *const FuncRecord) -> u64 {
+    // SAFETY: the generated interpreter calls this at an indirect call of the record's function.
+    unsafe {
+        (*Frame(frame).version()).targets_at(place).record((*record).identity());
+    }
+    Status::Returned as u64
 }

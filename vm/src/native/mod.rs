@@ -1,5 +1,6 @@
 //! Machine code: what an engine needs for it, entering it from the host and the interpreter, and what it calls.
 
+mod handlers;
 mod helpers;
 
 use std::ffi::c_void;
@@ -14,6 +15,8 @@ use strata_jit::optimizing::Entry;
 use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::host::Machine;
 use strata_jit::template::stubs;
+
+pub(crate) use handlers::Handlers;
 
 use crate::code::{CodeSlot, CodeSpace, Version};
 use crate::config::Config;
@@ -32,8 +35,10 @@ pub(crate) struct Native {
     enter: *const c_void,
     /// The entry of functions without machine code.
     pub(crate) interpret: *const u8,
+    /// The generated interpreter, if that runs them.
+    pub(crate) handlers: Option<&'static Handlers>,
     /// See [`abi::store::HELPERS`].
-    pub(crate) helpers: [*const (); 2 * abi::Helper::COUNT],
+    pub(crate) helpers: [*const (); 2 * Helper::COUNT + 1],
     compiler: Mutex<Compiler<Machine>>,
     adapters: Mutex<Adapters>,
     /// Makes optimized code; `None` where nothing is optimized.
@@ -66,13 +71,17 @@ impl Native {
         let stub_bytes = space.used();
         let at = |offset: u32| start.wrapping_add(offset as usize);
         let stubs = places.helpers.map(|offset| at(offset).cast());
-        let mut helpers = [std::ptr::null(); 2 * Helper::COUNT];
+        let mut helpers = [std::ptr::null(); 2 * Helper::COUNT + 1];
         helpers[..Helper::COUNT].copy_from_slice(&stubs);
-        helpers[Helper::COUNT..].copy_from_slice(&Helper::ALL.map(helpers::function));
+        helpers[Helper::COUNT..2 * Helper::COUNT].copy_from_slice(&Helper::ALL.map(helpers::function));
+        let handlers = Handlers::get(config.profile);
+        helpers[2 * Helper::COUNT] = handlers.map_or(std::ptr::null(), Handlers::first);
+        let interpret = at(places.helpers[Helper::Interpret as usize]);
         os::watch_faults(space.range(), at(places.fault)).then(|| Native {
             space,
             enter: at(places.enter).cast(),
-            interpret: at(places.helpers[Helper::Interpret as usize]),
+            interpret: handlers.map_or(interpret, Handlers::entry),
+            handlers,
             helpers,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
             adapters: Mutex::default(),
@@ -178,6 +187,11 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
             if has_code(version, frame.instance()) {
                 return enter(frame, version);
             }
+            if (*frame.instance()).runs_machine_code
+                && let Some(handlers) = (*version).loaded().engine.native().and_then(|native| native.handlers)
+            {
+                return enter_code(frame, version, handlers.entry(), (*version).slot);
+            }
             (*version).clear(frame);
             match interpret(frame, Pc(0))? {
                 Ended::Returned => return Ok(()),
@@ -187,7 +201,7 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
     }
 }
 
-/// Runs the function of an entry frame in the interpreter, from the instruction at `pc` on.
+/// Runs the function of an entry frame in the portable interpreter, from the instruction at `pc` on.
 ///
 /// # Safety
 ///
@@ -238,14 +252,10 @@ pub(crate) unsafe fn enter_at(
         if !(*frame.instance()).runs_machine_code {
             return Ok(false);
         }
-        let head = Pc(pc.offset_from((*version).entry) as u32);
+        let head = Pc(pc.offset_from((*version).entry()) as u32);
         (*version).ask(Event::BackEdges(taken), Some(head));
-        if let Some(slot) = (*version).optimized.slot_at(head) {
-            (*version).optimized.count_entry();
-            return enter_code(frame, version, (*slot).entry.load(Ordering::Acquire), slot).map(|()| true);
-        }
-        match (*version).native().and_then(|code| code.entry_at(head)) {
-            Some(entry) => enter_code(frame, version, entry, std::ptr::null()).map(|()| true),
+        match (*version).entry_at(head) {
+            Some((entry, slot)) => enter_code(frame, version, entry, slot).map(|()| true),
             None => Ok(false),
         }
     }
@@ -279,15 +289,21 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
     // SAFETY: the frame that the code was in; its header is written, since its function started.
     unsafe {
         if status == Status::Faulted as u64 {
-            let place = (*frame.version()).fault_at(store.trap.get() as usize);
-            let (pc, tier) = place.expect("only accesses to memory fault");
-            let stop = Stop::Trap(TrapCause::MemoryOutOfBounds);
-            return Stopped { stop, frame, place: Place::Pc(pc, tier) };
+            let (address, version) = (store.trap.get() as usize, frame.version());
+            let handlers = (*version).loaded().engine.native().and_then(|native| native.handlers);
+            let place = match handlers.and_then(|handlers| handlers.fault_at(address)) {
+                Some(words) => Place::At(store.pc.get().add(words as usize)),
+                None => {
+                    let (pc, tier) = (*version).fault_at(address).expect("only accesses to memory fault");
+                    Place::Pc(pc, tier)
+                }
+            };
+            return Stopped { stop: Stop::Trap(TrapCause::MemoryOutOfBounds), frame, place };
         }
-        let (site, cause) = abi::trap::parts(store.trap.get());
+        let (place, cause) = abi::trap::parts(store.trap.get());
         let cause = TrapCause::from_code(cause).expect("a cause's code");
-        if site != u64::from(abi::trap::ON_ENTRY) {
-            return Stopped { stop: Stop::Trap(cause), frame, place: Place::of_site(site) };
+        if place != abi::place::template(abi::trap::ON_ENTRY) {
+            return Stopped { stop: Stop::Trap(cause), frame, place: Place::named(place) };
         }
         at_call(frame, Stop::Trap(cause))
     }

@@ -82,7 +82,7 @@ impl Optimizing {
         let workers = match config.tier {
             TierMode::Auto => config.workers,
             TierMode::Optimizing => 0,
-            TierMode::Portable | TierMode::Template => return None,
+            TierMode::Portable | TierMode::Interpreter | TierMode::Template => return None,
         };
         let shared = Shared {
             target: Target::of_host()?,

@@ -165,7 +165,7 @@ impl Policy for Thresholds {
 }
 
 /// The policy is asked about a loop at the first back edge and every so many behind it.
-pub(crate) const BACK_EDGES: u32 = 1024;
+pub(crate) const BACK_EDGES: u32 = strata_jit::abi::BACK_EDGES;
 
 /// Code of the template compiler asks first after so many calls and back edges,
 pub(crate) const FIRST_COUNTED: [u32; 2] = [2, 1];

@@ -6,22 +6,35 @@ use strata_benches::measure::time;
 
 use super::{Call, Engines, LargeModule, Result, VALID, calls};
 
-/// Names of the columns in which the kernels are WebAssembly: in the portable interpreter without a profile and with
-/// one, in machine code of both compilers from the first call on, and as an engine does by itself, from the interpreter on.
-pub const FROM_WASM: [&str; 5] = ["portable", "profiled", "template", "optimizing", "auto"];
+/// Names of the columns in which the kernels are WebAssembly: in the generated interpreter and in the portable one, each without
+/// a profile and with one, in machine code of both compilers from the first call on, and as an engine does by itself, from the
+/// interpreter on.
+pub const FROM_WASM: [&str; 7] =
+    ["interpreter", "interpreter-profiled", "portable", "portable-profiled", "template", "optimizing", "auto"];
 /// Names of those in which the kernels are bytecode, in the same order.
-pub const FROM_BYTECODE: [&str; 5] = [
+pub const FROM_BYTECODE: [&str; 7] = [
+    "bytecode-interpreter",
+    "bytecode-interpreter-profiled",
     "bytecode-portable",
-    "bytecode-profiled",
+    "bytecode-portable-profiled",
     "bytecode-template",
     "bytecode-optimizing",
     "bytecode-auto",
 ];
 
-fn configurations() -> [Config; 5] {
+fn configurations() -> [Config; 7] {
+    let interpreter = || Config::new().tier(TierMode::Interpreter);
     let portable = || Config::new().tier(TierMode::Portable);
     let optimizing = Config::new().tier(TierMode::Optimizing).profile(false);
-    [portable().profile(false), portable(), template(), optimizing, Config::new()]
+    [
+        interpreter().profile(false),
+        interpreter(),
+        portable().profile(false),
+        portable(),
+        template(),
+        optimizing,
+        Config::new(),
+    ]
 }
 
 fn template() -> Config {

@@ -50,7 +50,7 @@ impl Driver {
     pub(super) fn begin_call<M: Masm>(&self, m: &mut M, args: isa::List) {
         self.pass(m, args, self.frame_bytes);
         m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
-        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::frame::return_pc(self.pc as u64)));
+        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::place::template(self.pc as u32)));
         for reg in self.pins.saved_by_call(self.pc) {
             self.put(m, slot::<M>(reg), reg);
         }

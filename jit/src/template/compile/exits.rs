@@ -19,7 +19,7 @@ impl Driver {
 
     /// Calls a helper's stub for the instruction at `pc`.
     pub(super) fn helper<M: Masm>(m: &mut M, helper: Helper, pc: u32) {
-        m.mov(M::ROLES.scratch[1], Imm(pc.into()));
+        m.mov(M::ROLES.scratch[1], Imm(abi::place::template(pc)));
         let stub = Self::stub(m, helper);
         m.call(stub);
     }
@@ -29,7 +29,7 @@ impl Driver {
         if self.pins.pinned.is_empty() {
             return Self::helper(m, helper, pc);
         }
-        m.mov(M::ROLES.scratch[1], Imm(pc.into()));
+        m.mov(M::ROLES.scratch[1], Imm(abi::place::template(pc)));
         let to = self.shared(m, Shared::Helper(helper));
         m.call_label(to);
     }
@@ -86,7 +86,7 @@ impl Driver {
             m.buffer().bind(label);
             match exit {
                 Exit::Trap { pc, cause } => {
-                    m.mov(first, Imm(abi::trap::at(pc.into(), cause.code())));
+                    m.mov(first, Imm(abi::trap::at(abi::place::template(pc), cause.code())));
                     m.jump(trapped);
                     self.trapped = Some(trapped);
                 }

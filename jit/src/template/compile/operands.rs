@@ -8,7 +8,7 @@ use crate::abi::{self, Helper};
 use crate::template::buffer::Label;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::{W32, W64};
-use crate::template::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, Masm, Test};
+use crate::template::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Width};
 use crate::template::operands::{Lane, Operands};
 use crate::template::pins::Home;
 
@@ -71,16 +71,21 @@ impl<M: Masm> Operands<M> for Driver {
     }
 
     #[inline(always)]
-    fn imm32(&mut self, _: &mut M, lane: Lane) -> Int {
+    fn imm32(&mut self, _: &mut M, lane: Lane, _: Width) -> Int {
         Imm(self.fixed().half(lane.into()) as i32 as i64 as u64)
     }
 
     #[inline(always)]
-    fn field(&mut self, lane: Lane, lanes: u8) -> u32 {
-        match lanes {
+    fn field(&mut self, _: &mut M, lane: Lane, lanes: u8) -> Int {
+        Imm(match lanes {
             1 => self.fixed().lane(lane.into()).into(),
-            _ => self.fixed().half(lane.into()),
-        }
+            _ => self.fixed().half(lane.into()).into(),
+        })
+    }
+
+    #[inline(always)]
+    fn shift(&mut self, lane: Lane) -> Int {
+        Imm(self.fixed().lane(lane.into()).into())
     }
 
     #[inline(always)]
@@ -121,6 +126,11 @@ impl<M: Masm> Operands<M> for Driver {
         let table = m.buffer().label();
         m.jump_table(place, table);
         self.tables.push((table, labels));
+    }
+
+    fn trap_named(&mut self, m: &mut M, lane: Lane) {
+        let cause = TrapCause::from_code(self.fixed().lane(lane.into())).expect("verified");
+        Operands::<M>::trap(self, m, cause);
     }
 
     #[inline(always)]

@@ -116,6 +116,6 @@ pub(in crate::template) fn branch_imm<M: Masm>(m: &mut M, o: &mut impl Operands<
         B::BrAnyI64Imm => (Cond::Any, W64),
         B::BrNoneI64Imm => (Cond::None, W64),
     };
-    let (a, b) = (o.int(m, a), o.imm32(m, b));
+    let (a, b) = (o.int(m, a), o.imm32(m, b, width));
     o.branch(m, Test { cond, width, a, b }, target);
 }

@@ -16,10 +16,10 @@ use crate::template::operands::{Lane, Operands};
 /// The record of a table. Uses `scratch[1]`.
 #[inline(always)]
 fn table<M: Masm>(m: &mut M, o: &mut impl Operands<M>, table: Lane) -> Gpr {
-    let table = o.field(table, 1);
+    let table = o.field(m, table, 1);
     let record = M::ROLES.scratch[1];
     m.mov(record, Mem(Addr::at(M::ROLES.context, abi::instance::TABLES)));
-    m.mov(record, Mem(element(record, table)));
+    m.mov(record, Mem(element(record, table, 3)));
     record
 }
 
@@ -66,9 +66,9 @@ pub(in crate::template) fn table_size<M: Masm>(m: &mut M, o: &mut impl Operands<
 /// Puts the record of a function of the module into a register.
 #[inline(always)]
 fn record<M: Masm>(m: &mut M, o: &mut impl Operands<M>, func: Lane, result: Gpr) {
-    let func = o.field(func, 2);
+    let func = o.field(m, func, 2);
     m.mov(result, Mem(Addr::at(M::ROLES.context, abi::instance::RECORDS)));
-    m.mov(result, Mem(element(result, func)));
+    m.mov(result, Mem(element(result, func, 3)));
 }
 
 /// Puts the record of a table's function into the last of `scratch`; traps if there is none of the type.
@@ -79,9 +79,9 @@ fn indirect_record<M: Masm>(m: &mut M, o: &mut impl Operands<M>, of: Lane, index
     m.mov(record, Mem(at));
     let null = Test { cond: Cond::Eq, width: W64, a: Reg(record), b: Imm(0) };
     o.trap_if(m, null, TrapCause::IndirectCallToNull);
-    let ty = o.field(ty, 2);
+    let ty = o.field(m, ty, 2);
     m.mov(expected, Mem(Addr::at(M::ROLES.context, abi::instance::SIGNATURES)));
-    m.load(Access::U32, expected, Addr::at(expected, (ty * 4) as i32));
+    m.load(Access::U32, expected, element(expected, ty, 2));
     let found = Mem(Addr::at(record, abi::record::SIGNATURE));
     let other = Test { cond: Cond::Ne, width: W32, a: Reg(expected), b: found };
     o.trap_if(m, other, TrapCause::IndirectCallTypeMismatch);

@@ -10,7 +10,7 @@ use super::{element, in_register};
 use crate::abi;
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
-use crate::template::masm::{Access, Addr, Gpr, IntOp, Masm, Width};
+use crate::template::masm::{Access, Addr, Gpr, Int, IntOp, Masm, Width};
 use crate::template::operands::{Lane, Operands};
 
 /// What lies in memory for an access, or a float's width.
@@ -53,12 +53,14 @@ macro_rules! stores {
 
 /// The place in memory at a register's value, an `i32`, plus an offset. Uses `scratch[1]`.
 #[inline(always)]
-fn place<M: Masm>(m: &mut M, base: Gpr, offset: u32) -> Addr {
-    if let Ok(disp) = i32::try_from(offset) {
+fn place<M: Masm>(m: &mut M, base: Gpr, offset: Int) -> Addr {
+    if let Imm(offset) = offset
+        && let Ok(disp) = i32::try_from(offset)
+    {
         return Addr { disp, ..Addr::indexed(M::ROLES.memory, base, 0) };
     }
     let sum = M::ROLES.scratch[1];
-    m.int(IntOp::Add, W64, sum, Reg(base), Imm(offset.into()));
+    m.int(IntOp::Add, W64, sum, Reg(base), offset);
     Addr::indexed(M::ROLES.memory, sum, 0)
 }
 
@@ -66,7 +68,7 @@ fn place<M: Masm>(m: &mut M, base: Gpr, offset: u32) -> Addr {
 fn plain_place<M: Masm>(m: &mut M, o: &mut impl Operands<M>, addr: Lane, offset: Lane) -> Addr {
     let base = o.int(m, addr);
     let base = in_register(m, base, M::ROLES.scratch[1]);
-    let offset = o.field(offset, 2);
+    let offset = o.field(m, offset, 2);
     place(m, base, offset)
 }
 
@@ -78,9 +80,16 @@ fn indexed_place<M: Masm>(
 ) -> Addr {
     let (base, index) = (o.int(m, base), o.int(m, index));
     let [_, sum, other] = M::ROLES.scratch;
+    let (index, shift) = match o.shift(shift) {
+        Imm(shift) => (index, shift as u8),
+        shift @ (Reg(_) | Mem(_)) => {
+            m.int(IntOp::Shl, W32, other, index, shift);
+            (Reg(other), 0)
+        }
+    };
     let (base, index) = (in_register(m, base, sum), in_register(m, index, other));
-    let (offset, shift) = (o.field(offset, 2), o.field(shift, 1));
-    m.lea(W32, sum, Addr::indexed(base, index, shift as u8));
+    let offset = o.field(m, offset, 2);
+    m.lea(W32, sum, Addr::indexed(base, index, shift));
     place(m, sum, offset)
 }
 
@@ -175,17 +184,17 @@ pub(in crate::template) fn memory_size<M: Masm>(m: &mut M, o: &mut impl Operands
 
 /// The place of a global's value. Uses `scratch[1]`.
 #[inline(always)]
-fn global<M: Masm>(m: &mut M, index: u32) -> Addr {
+fn global<M: Masm>(m: &mut M, index: Int) -> Addr {
     let cell = M::ROLES.scratch[1];
     m.mov(cell, Mem(Addr::at(M::ROLES.context, abi::instance::GLOBALS)));
-    m.mov(cell, Mem(element(cell, index)));
+    m.mov(cell, Mem(element(cell, index, 3)));
     Addr::at(cell, 0)
 }
 
 #[inline(always)]
 pub(in crate::template) fn global_get<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, index] = GlobalGet::LANES;
-    let index = o.field(index, 2);
+    let index = o.field(m, index, 2);
     let at = global(m, index);
     if o.is_float(dst) {
         let result = o.float_result(dst);
@@ -201,7 +210,7 @@ pub(in crate::template) fn global_get<M: Masm>(m: &mut M, o: &mut impl Operands<
 #[inline(always)]
 pub(in crate::template) fn global_set<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [value, index] = GlobalSet::LANES;
-    let index = o.field(index, 2);
+    let index = o.field(m, index, 2);
     let at = global(m, index);
     if o.is_float(value) {
         match o.float(m, value) {

@@ -72,6 +72,8 @@ pub(super) const TEST: Form = Form::new(0x85);
 pub(super) const TEST_IMM8: Form = Form::new(0xf6).bytes();
 /// With an immediate of 32 bits; its register is 0.
 pub(super) const TEST_IMM: Form = Form::new(0xf7);
+/// With an immediate of 8 bits; its register is 2.
+pub(super) const ADC_IMM8: Form = Form::new(0x83);
 pub(super) const CMOVNE: Form = Form::escaped(0x45).wide();
 /// Its register is 2 for a call, 4 for a jump.
 pub(super) const GO: Form = Form::new(0xff);

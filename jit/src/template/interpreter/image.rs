@@ -1,0 +1,190 @@
+//! Images: code with handlers in place of opcodes.
+
+use bytecode_spec::isa::{self, Words};
+use bytecode_spec::{Function, Op, Reg, ValType};
+
+use super::parts::Part;
+use super::{Interpreter, Leaves};
+use crate::abi;
+
+/// What an image is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The function.
+    pub function: &'a Function,
+    /// How many functions the module imports.
+    pub imported_funcs: u32,
+    /// Words from a frame's registers to those of the next frame.
+    pub frame_words: u32,
+    /// With fuel, for each word where a basic block starts, its instructions; otherwise empty.
+    pub costs: &'a [u32],
+}
+
+/// An instruction as the interpreter takes it, alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Where it is.
+    pub pc: usize,
+    /// Its form.
+    pub part: Part,
+    /// Whether a sequence may go on with it: control enters here in no other way.
+    pub follows: bool,
+}
+
+/// Which sequences have handlers: a tree, by a part behind a node. Nodes are numbered: parts by their numbers, sequences behind them.
+#[derive(Debug, Default)]
+pub(super) struct Sequences {
+    /// Node, part, and the node and handler of what they make; ascending.
+    edges: Vec<(u16, u16, u16, u16)>,
+}
+
+impl Sequences {
+    /// Adds a sequence; its beginning is there already.
+    pub(super) fn add(&mut self, parts: &[Part], handler: u16) {
+        let Some((&last, beginning)) = parts.split_last() else { return };
+        let Some((&first, rest)) = beginning.split_first() else { return };
+        let node = rest.iter().try_fold(first.number() as u16, |node, part| {
+            let edges = self.edges.iter();
+            edges.rev().find(|edge| (edge.0, edge.1) == (node, part.number() as u16)).map(|edge| edge.2)
+        });
+        let node = node.expect("the beginning of a sequence is one");
+        let next = (Part::COUNT + self.edges.len()) as u16;
+        self.edges.push((node, last.number() as u16, next, handler));
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.edges.sort_unstable();
+    }
+
+    /// Node and handler of what is behind a node.
+    #[inline]
+    fn behind(&self, node: u16, part: Part) -> Option<(u16, u16)> {
+        let part = part.number() as u16;
+        let place = self.edges.binary_search_by_key(&(node, part), |edge| (edge.0, edge.1)).ok()?;
+        Some((self.edges[place].2, self.edges[place].3))
+    }
+}
+
+impl Interpreter {
+    /// Makes an image of a function's code, which it is a copy of. With fuel, also gives the handlers of instructions where basic
+    /// blocks start, by word.
+    pub fn prepare(&self, source: &Source<'_>, image: &mut [u64]) -> Box<[u16]> {
+        let mut leaders = vec![0; source.costs.len()].into_boxed_slice();
+        // The first instruction of the sequence so far, and its node.
+        let mut open: Option<(usize, u16)> = None;
+        let mut put = |image: &mut [u64], pc: usize, handler: u16| match source.costs.get(pc) {
+            Some(1..) => {
+                leaders[pc] = handler;
+                set_lane(&mut image[pc..], 0, self.charge);
+            }
+            Some(0) | None => set_lane(&mut image[pc..], 0, handler),
+        };
+        self.each_step(source, |Step { pc, part, follows }| {
+            put(image, pc, self.handler_of[part.number()].offset);
+            let sequence = open.filter(|_| follows).and_then(|(start, node)| {
+                let (node, handler) = self.sequences.behind(node, part)?;
+                put(image, start, handler);
+                Some((start, node))
+            });
+            open = sequence.or(Some((pc, part.number() as u16)));
+            rewrite_call(source, part.op, &mut image[pc..]);
+        });
+        leaders
+    }
+
+    /// Calls `visit` with each instruction of a function, in the order of the code.
+    pub fn each_step(&self, source: &Source<'_>, mut visit: impl FnMut(Step)) {
+        let code = source.function.code.as_slice();
+        let types = source.function.registers.as_slice();
+        let mut is_target = vec![false; code.len() + 1];
+        isa::each_row(code, |pc, row, words, _| {
+            row.each_target(words, |displacement| {
+                is_target[(pc as i64 + i64::from(displacement)) as usize] = true;
+            });
+        });
+        // What is in the accumulators.
+        let (mut int, mut float) = (None, None);
+        let mut follows = false;
+        isa::each_row(code, |pc, row, words, _| {
+            let op = Op::from_code(words.lane(0)).expect("verified");
+            if is_target[pc] {
+                (int, float) = (None, None);
+                follows = false;
+            }
+            follows &= source.costs.get(pc).is_none_or(|&cost| cost == 0);
+            let form = Part::of(op, words, types);
+            let part = Part { held: held(form, words, types, int, float), ..form };
+            visit(Step { pc, part, follows });
+            let reg = |lane: u8| Some(Reg(words.lane(lane.into())));
+            match self.handler_of[form.number()].leaves {
+                Leaves::Same => {}
+                Leaves::Int(lane) => int = reg(lane),
+                Leaves::Float(lane) => float = reg(lane),
+                Leaves::Nothing => (int, float) = (None, None),
+            }
+            if row.calls {
+                int = only_result(op, words, types);
+            }
+            follows = !row.calls && !row.ends;
+        });
+    }
+}
+
+/// The lane of an operand that is in an accumulator, if any is.
+fn held(part: Part, words: &[u64], types: &[ValType], int: Option<Reg>, float: Option<Reg>) -> u8 {
+    let mut lanes = part.lanes();
+    while lanes != 0 {
+        let lane = lanes.trailing_zeros() as u8;
+        let reg = Some(Reg(words.lane(lane.into())));
+        let is_float = |reg: Reg| matches!(types[reg.index()], ValType::F32 | ValType::F64);
+        // A value that is returned is read as bits.
+        let found = if reg.is_some_and(is_float) {
+            reg == float && part.op != Op::Ret
+        } else {
+            reg == int
+        };
+        if found {
+            return lane;
+        }
+        lanes &= lanes - 1;
+    }
+    0
+}
+
+/// The register that a call's only result goes to, if it is no float.
+fn only_result(op: Op, words: &[u64], types: &[ValType]) -> Option<Reg> {
+    let (_, results) = op.info().lists(words)?;
+    let result = (results.len == 1).then(|| results.reg(words, 0))?;
+    (!matches!(types[result.index()], ValType::F32 | ValType::F64)).then_some(result)
+}
+
+/// Puts what a call needs in place of what it does not.
+fn rewrite_call(source: &Source<'_>, op: Op, words: &mut [u64]) {
+    let slot = |func: u32| (func - source.imported_funcs) * abi::slot::SIZE as u32;
+    let length = op.info().length(words);
+    match op {
+        Op::Call => {
+            let [args, func, results] = isa::Call::LANES;
+            let place = slot(words.half(func.into()));
+            set_lane(words, args, (source.frame_words / 2) as u16);
+            set_half(words, func, place);
+            set_lane(words, results, length.expect("verified") as u16);
+        }
+        Op::TailCall => {
+            let [_, func] = isa::TailCall::LANES;
+            let place = slot(words.half(func.into()));
+            set_half(words, func, place);
+        }
+        _ => {}
+    }
+}
+
+fn set_half(words: &mut [u64], lane: u8, bits: u32) {
+    set_lane(words, lane, bits as u16);
+    set_lane(words, lane + 1, (bits >> 16) as u16);
+}
+
+fn set_lane(words: &mut [u64], lane: u8, bits: u16) {
+    let (word, shift) = (usize::from(lane) / isa::LANES_PER_WORD, 16 * (u32::from(lane) % 4));
+    words[word] = words[word] & !(0xffff << shift) | u64::from(bits) << shift;
+}
