@@ -422,8 +422,10 @@ impl Fetched {
         m.buffer().bind(call);
         m.call(Addr::at(third, abi::version::NATIVE_ENTRY));
 
-        // The function of the frame has returned: its results are the first registers, the first also in `scratch[0]`.
+        // The function of the frame has returned: its results are the first registers, but the first of them may be in `scratch[0]`
+        // alone.
         m.buffer().bind(self.shared.returned);
+        m.store_slot(Addr::at(frame, 0), Reg(first));
         m.mov(roles.store, Mem(Addr::at(M::ROLES.context, abi::instance::STORE)));
         Self::handlers(m);
         m.jump_if(Self::is_entry::<M>(frame), self.shared.leave);
