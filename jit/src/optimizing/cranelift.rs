@@ -152,24 +152,25 @@ impl Optimizer for Cranelift {
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| Refusal::Failed(error.inner.to_string()))?;
         let code = self.context.compiled_code().expect("just compiled");
-        if std::env::var_os("DBG_CLIF").is_some() { eprintln!("{}", self.context.func.display()); std::fs::write("/tmp/wt7-code.bin", code.code_buffer()).unwrap(); for r in code.buffer.relocs() { eprintln!("{r:?}"); } }
         let native_frame = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
         if native_frame > MAX_NATIVE_FRAME {
             return Err(Refusal::TooLarge);
         }
         Ok(OptimizedCode {
             bytes: code.code_buffer().to_vec(),
-            faults: faults(code, &translated.accesses),
+            faults: faults(code, &translated),
+            inlined: translated.inlined,
             words: words(code, &self.context.func)?,
             exits: translated.exits,
-            instructions: translated.instructions,
+            instructions: translated.locations.len() as u32,
         })
     }
 }
 
 /// Which access each instruction that may fault belongs to. The code generator may have put a load into an instruction that uses
 /// its value, and says whose instruction that is: the access is the last one at or before that with the code that it was given.
-fn faults(code: &CompiledCode, accesses: &[Pc]) -> Vec<(u32, Pc)> {
+fn faults(code: &CompiledCode, translated: &Translated) -> Vec<(u32, u32, Pc)> {
+    let accesses = &translated.accesses;
     let places = code.buffer.get_srclocs_sorted();
     let traps = code.buffer.traps().iter();
     let faults = traps.filter_map(|trap| {
@@ -178,10 +179,11 @@ fn faults(code: &CompiledCode, accesses: &[Pc]) -> Vec<(u32, Pc)> {
             return None;
         }
         let place = places.partition_point(|place| place.start <= trap.offset).checked_sub(1)?;
-        let pc = Pc(places[place].loc.bits());
-        let before = accesses.partition_point(|&access| access <= pc);
+        let location = places[place].loc.bits();
+        let before = accesses.partition_point(|&access| access <= location);
         let access = (0..before).rev().find(|place| place % CODES + 1 == number)?;
-        Some((trap.offset, accesses[access]))
+        let (function, pc) = translated.locations[accesses[access] as usize];
+        Some((trap.offset, function, pc))
     });
     faults.collect()
 }

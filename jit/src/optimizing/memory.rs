@@ -5,7 +5,7 @@ use bytecode_spec::isa::{
     TableSet, TableSize,
 };
 use bytecode_spec::limits::PAGE_SIZE;
-use bytecode_spec::{Pc, Reg, TableIndex, TrapCause, ValType};
+use bytecode_spec::{Reg, TableIndex, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, TrapCode, Type, Value};
@@ -56,7 +56,7 @@ impl Translator<'_, '_> {
     /// still tells whose it is.
     fn access(&mut self) -> MemFlagsData {
         let code = TrapCode::user((self.accesses.len() % CODES + 1) as u8);
-        self.accesses.push(Pc(self.pc as u32));
+        self.accesses.push(self.locations.len() as u32 - 1);
         MemFlagsData::new()
             .with_trap_code(code)
             .with_alias_region(self.flags(Region::Memory).alias_region())

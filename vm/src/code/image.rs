@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use bytecode_spec::isa::{LANES_PER_WORD, Words};
+use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
-use strata_jit::optimizing::{self, Edge, Entry};
+use strata_jit::optimizing::{self, Callee, Edge, Entry};
 
-use super::{CodeObject, LoadedModule, Optimized, OptimizedObject, SideExit};
+use super::{CodeObject, Fault, LoadedModule, Optimized, OptimizedObject, SideExit};
 use crate::frames::{Frame, HEADER_WORDS};
 use crate::tiering::policy::{
-    COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal, SAMPLES,
+    COUNTED, Candidate, Decision, Event, FIRST_COUNTED, MAX_CALLEES, Policy, Refusal, SAMPLES,
 };
 use crate::trap::Tier;
 
@@ -288,12 +288,12 @@ impl Version {
         true
     }
 
-    /// The instruction that a fault at an address of the function's code belongs to, and whether the code is optimized.
-    pub(crate) fn fault_at(&self, address: usize) -> Option<(Pc, Tier)> {
+    /// What a fault at an address of the function's code belongs to.
+    pub(crate) fn fault_at(&self, address: usize) -> Option<Fault> {
         let template = [self.native(), self.landing.get().and_then(|code| code.as_ref().ok())];
         let found = template.into_iter().flatten().find_map(|code| code.fault_at(address));
-        let optimized = || Some((self.optimized.fault_at(address)?, Tier::Optimizing));
-        found.map(|pc| (pc, Tier::Template)).or_else(optimized)
+        let found = found.map(|pc| Fault { pc, tier: Tier::Template, inlined: Vec::new() });
+        found.or_else(|| self.optimized.fault_at(address))
     }
 
     /// What the optimizing compiler is to know.
@@ -307,8 +307,37 @@ impl Version {
             costs: self.costs.to_vec(),
             entry,
             never: self.never(entry),
+            callees: self.callees(),
             stress: 0,
         }
+    }
+
+    /// Functions that may be inlined: those that it calls, and those that these call.
+    fn callees(&self) -> Vec<Callee> {
+        let module = self.loaded();
+        let mut callees: Vec<Callee> = Vec::new();
+        let mut open = vec![self.func];
+        while let Some(function) = open.pop().and_then(|func| module.module.function(func)) {
+            each_instruction(&function.code, |at, op, _| {
+                let Op::Call = op else { return };
+                let (call, _) = isa::Call::read(&function.code[at..]);
+                let is_known = callees.iter().any(|callee| callee.func == call.func);
+                if is_known || callees.len() >= MAX_CALLEES {
+                    return;
+                }
+                let callee = module.version_unasked(call.func);
+                if Callee::fits(callee.function()) {
+                    callees.push(Callee {
+                        func: call.func,
+                        function: callee.function().clone(),
+                        frame_words: callee.frame_words,
+                        costs: callee.costs.to_vec(),
+                    });
+                    open.push(call.func);
+                }
+            });
+        }
+        callees
     }
 
     /// Ways that branches never went while they were profiled, and not too seldom.

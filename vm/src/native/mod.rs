@@ -279,10 +279,18 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
     // SAFETY: the frame that the code was in; its header is written, since its function started.
     unsafe {
         if status == Status::Faulted as u64 {
-            let place = (*frame.version()).fault_at(store.trap.get() as usize);
-            let (pc, tier) = place.expect("only accesses to memory fault");
+            let fault = (*frame.version()).fault_at(store.trap.get() as usize);
+            let fault = fault.expect("only accesses to memory fault");
+            let (module, instance) = ((*frame.version()).loaded(), frame.instance());
+            let mut inner = frame;
+            for inlined in fault.inlined {
+                let caller = std::mem::replace(&mut inner, Frame(frame.0.add(inlined.frame as usize)));
+                let return_pc = abi::frame::return_pc(abi::site::optimized(inlined.call.0));
+                inner.set_link(caller, return_pc as *const u64);
+                inner.set_code(module.version_unasked(inlined.func), instance);
+            }
             let stop = Stop::Trap(TrapCause::MemoryOutOfBounds);
-            return Stopped { stop, frame, place: Place::Pc(pc, tier) };
+            return Stopped { stop, frame: inner, place: Place::Pc(fault.pc, fault.tier) };
         }
         let (site, cause) = abi::trap::parts(store.trap.get());
         let cause = TrapCause::from_code(cause).expect("a cause's code");

@@ -175,6 +175,9 @@ pub(crate) const COUNTED: u32 = 1024;
 /// A way that a branch never went is left out of optimized code if the branch was seen so often.
 pub(crate) const SAMPLES: u32 = 32;
 
+/// Functions that the optimizing compiler is offered to inline into one.
+pub(crate) const MAX_CALLEES: usize = 16;
+
 /// Functions that may wait for the optimizing compiler; others may ask again.
 pub(crate) const MAX_QUEUED: usize = 1024;
 
