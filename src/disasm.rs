@@ -31,9 +31,12 @@ pub(crate) struct Options {
     /// Only this function: what it is exported as, its own name, or its index
     #[arg(long, value_name = "NAME")]
     func: Option<String>,
-    /// The tier whose machine code to print: template
+    /// The tier whose machine code to print: template or optimizing
     #[arg(long, value_enum, hide_possible_values = true)]
     tier: Option<TierChoice>,
+    /// With tier optimizing, print its intermediate form instead, before and after optimization
+    #[arg(long, requires = "tier")]
+    clif: bool,
     /// The machine to make code for; the one that this runs on if not given
     #[arg(long, value_enum, requires = "tier")]
     target: Option<TargetChoice>,
@@ -67,7 +70,11 @@ pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
     let text = match (tier, func) {
         (Some(tier), func) => {
             let target = options.target.map_or(Target::Host, TargetChoice::target);
-            listings(&module, func, tier, target).map_err(|error| Failure::refused(&name, error))?
+            let list = |func| match options.clif && tier == Tier::Optimizing {
+                true => module.clif(func, target).map(|[before, after]| format!("{before}\n{after}")),
+                false => module.listing(func, tier, target),
+            };
+            listings(&module, func, list).map_err(|error| Failure::refused(&name, error))?
         }
         (None, Some(func)) => strata_asm::disassemble_function(module.verified(), func).expect("it is there"),
         (None, None) => strata_asm::disassemble(module.verified()),
@@ -84,19 +91,23 @@ fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
         TierChoice::Optimizing => return Ok(Tier::Optimizing),
         TierChoice::Interpreter => choice.missing().unwrap_or_default(),
     };
-    let text = format!("{why}; machine code is that of --tier template");
+    let text = format!("{why}; machine code is that of --tier template or optimizing");
     Err(Failure::Message { status: REFUSED, text })
 }
 
 /// The listings of one function, or of all that the module defines.
-fn listings(module: &Module, func: Option<FuncIndex>, tier: Tier, target: Target) -> Result<String, Error> {
+fn listings(
+    module: &Module,
+    func: Option<FuncIndex>,
+    list: impl Fn(FuncIndex) -> Result<String, Error>,
+) -> Result<String, Error> {
     if let Some(func) = func {
-        return module.listing(func, tier, target);
+        return list(func);
     }
     let spaces = module.verified().spaces();
     let defined = (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex);
     let listings: Result<Vec<String>, Error> =
-        defined.map(|func| module.listing(func, tier, target)).collect();
+        defined.map(list).collect();
     Ok(listings?.join("\n"))
 }
 

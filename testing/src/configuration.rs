@@ -11,6 +11,8 @@ pub struct Configuration {
     pub fuel: bool,
     /// Whether a profile is recorded of all that runs; machine code records none.
     pub profile: bool,
+    /// Whether what happens to optimized code can be foreseen: `; expect:` of cases may look at it.
+    pub optimizes: bool,
     /// What makes the engine run that way.
     configure: fn(Config) -> Config,
 }
@@ -21,24 +23,28 @@ pub const ALL: &[Configuration] = &[
         name: "portable",
         fuel: false,
         profile: true,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(false).profile(true),
     },
     Configuration {
         name: "portable-no-profile",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(false).profile(false),
     },
     Configuration {
         name: "portable-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(true).profile(false),
     },
     Configuration {
         name: "portable-fuel-profile",
         fuel: true,
         profile: true,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(true).profile(true),
     },
     // The template compiler at first call.
@@ -46,12 +52,14 @@ pub const ALL: &[Configuration] = &[
         name: "template",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Template).fuel(false).profile(false),
     },
     Configuration {
         name: "template-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Template).fuel(true).profile(false),
     },
     // Machine code only where a loop goes back for the first time, in the middle of the function.
@@ -59,6 +67,7 @@ pub const ALL: &[Configuration] = &[
         name: "osr",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| {
             config.policy(thresholds([0, 1], [0, 0])).fuel(false).profile(true)
         },
@@ -68,12 +77,14 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false),
     },
     Configuration {
         name: "optimizing-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false),
     },
     // Optimized code only in the middle of functions, entered from the interpreter.
@@ -81,6 +92,7 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing-osr",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| {
             config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true).workers(0)
         },
@@ -90,6 +102,7 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing-osr-template",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| {
             config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true).workers(0)
         },
@@ -99,6 +112,7 @@ pub const ALL: &[Configuration] = &[
         name: "exits",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| {
             config.tier(TierMode::Optimizing).fuel(false).profile(false).stress_exits(1)
         },
@@ -108,6 +122,7 @@ pub const ALL: &[Configuration] = &[
         name: "exits-fuel",
         fuel: true,
         profile: false,
+        optimizes: true,
         configure: |config| {
             config.tier(TierMode::Optimizing).fuel(true).profile(false).stress_exits(7)
         },
@@ -117,6 +132,7 @@ pub const ALL: &[Configuration] = &[
         name: "speculating",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| {
             config.policy(thresholds([0, 0], [3, 3])).fuel(false).profile(true).workers(0).stress_exits(10_000)
         },
@@ -126,12 +142,13 @@ pub const ALL: &[Configuration] = &[
         name: "mixed",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| {
             config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true).workers(0)
         },
     },
     // What an engine does unless it is told otherwise.
-    Configuration { name: "auto", fuel: false, profile: false, configure: |config| config },
+    Configuration { name: "auto", fuel: false, profile: false, optimizes: false, configure: |config| config },
 ];
 
 /// Calls and back edges for the template compiler, and for the optimizing one.

@@ -16,6 +16,7 @@ use bytecode_spec::Reg;
 use self::pointers::Pointers;
 use crate::abi;
 use crate::maps::{CodeMap, CompiledCode, Home, Part};
+use crate::optimizing;
 use crate::template::aarch64::Aarch64;
 use crate::template::compile::{Compiler, Refusal, Request};
 use crate::template::host::Machine;
@@ -62,6 +63,35 @@ impl Target {
             Target::X86_64 => list(X86_64::complete(), &x86_64::SYNTAX, request, &name),
             Target::Aarch64 => list(Aarch64::complete(), &aarch64::SYNTAX, request, &name),
         }
+    }
+}
+
+impl Target {
+    /// The machine as the optimizing compiler knows it; `None` if it does not.
+    pub fn optimized(self) -> Option<optimizing::Target> {
+        match self {
+            Target::Host => optimizing::Target::of_host(),
+            Target::X86_64 => Some(optimizing::Target::X86_64),
+            Target::Aarch64 => Some(optimizing::Target::Aarch64),
+        }
+    }
+
+    /// The machine's name, and the instructions in a piece of optimized code that starts at an offset. Targets of branches are offsets.
+    pub fn list_optimized(self, code: &[u8], start: u32) -> (&'static str, Vec<Line>) {
+        let syntax = match self {
+            Target::Host => HOST,
+            Target::X86_64 => &x86_64::SYNTAX,
+            Target::Aarch64 => &aarch64::SYNTAX,
+        };
+        let (mut lines, mut at) = (Vec::new(), 0);
+        while at < code.len() {
+            let offset = start + at as u32;
+            let decoded = (syntax.decode)(&code[at..], offset, &|target| format!("at_{target:04x}"));
+            at += decoded.bytes;
+            lines.push(Line { offset, text: decoded.text, comment: String::new() });
+        }
+        merge_padding(&mut lines);
+        (syntax.machine, lines)
     }
 }
 

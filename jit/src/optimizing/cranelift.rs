@@ -145,8 +145,49 @@ impl Cranelift {
     }
 }
 
-impl Optimizer for Cranelift {
-    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal> {
+/// What the compiler did with a function, for people.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The code.
+    pub code: OptimizedCode,
+    /// Where code of bytecode instructions starts, ascending; of functions as in [`OptimizedCode::faults`]. `None` for what belongs
+    /// to no instruction.
+    pub places: Vec<(u32, Option<(u32, Pc)>)>,
+    /// The intermediate form, before and after the code generator has optimized it.
+    pub clif: [String; 2],
+}
+
+impl Cranelift {
+    /// Compiles a function and tells how.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Optimizer::optimize`].
+    pub fn explain(&mut self, request: &Request) -> Result<Explained, Refusal> {
+        self.translate(request)?;
+        let before = self.context.func.display().to_string();
+        let (code, locations) = self.generate(request)?;
+        let after = self.context.func.display().to_string();
+        let compiled = self.context.compiled_code().expect("just compiled");
+        let mut places = Vec::new();
+        let mut end = 0;
+        for range in compiled.buffer.get_srclocs_sorted() {
+            if range.start > end || places.is_empty() && range.start > 0 {
+                places.push((end, None));
+            }
+            let place = locations.get(range.loc.bits() as usize).copied();
+            if places.last().is_none_or(|&(_, last)| last != place) {
+                places.push((range.start, place));
+            }
+            end = range.end;
+        }
+        if end < code.bytes.len() as u32 {
+            places.push((end, None));
+        }
+        Ok(Explained { code, places, clif: [before, after] })
+    }
+
+    fn generate(&mut self, request: &Request) -> Result<(OptimizedCode, Vec<(u32, Pc)>), Refusal> {
         let translated = self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
         self.context
             .compile(&*self.isa, &mut ControlPlane::default())
@@ -156,14 +197,21 @@ impl Optimizer for Cranelift {
         if native_frame > MAX_NATIVE_FRAME {
             return Err(Refusal::TooLarge);
         }
-        Ok(OptimizedCode {
+        let made = OptimizedCode {
             bytes: code.code_buffer().to_vec(),
             faults: faults(code, &translated),
             inlined: translated.inlined,
             words: words(code, &self.context.func)?,
             exits: translated.exits,
             instructions: translated.locations.len() as u32,
-        })
+        };
+        Ok((made, translated.locations))
+    }
+}
+
+impl Optimizer for Cranelift {
+    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal> {
+        self.generate(request).map(|(code, _)| code)
     }
 }
 

@@ -15,7 +15,7 @@ mod inline;
 mod exits;
 mod cranelift;
 
-pub use cranelift::{Cranelift, Target};
+pub use cranelift::{Cranelift, Explained, Target};
 pub use inline::{Callee, Inlined};
 
 use std::fmt;

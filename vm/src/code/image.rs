@@ -190,9 +190,6 @@ impl Version {
         let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
         if is_new {
             let slot = self.loaded().slot(self.func);
-            // The first call has been asked about.
-            slot.calls_left.store(FIRST_COUNTED[0], Ordering::Relaxed);
-            slot.back_edges_left.store(FIRST_COUNTED[1], Ordering::Relaxed);
             let entry = code.entry().cast_mut();
             // Optimized code, if there is some already, stays.
             let interpret = self.loaded().engine.native().map_or(std::ptr::null(), |native| native.interpret);

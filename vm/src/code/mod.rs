@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use bytecode_spec::{FuncIndex, Function, Op, VerifiedModule};
 
 use crate::engine::Engine;
-use crate::tiering::policy::Event;
+use crate::tiering::policy::{Event, FIRST_COUNTED};
 
 /// What an engine knows of a module: shared by all its instances in all threads.
 #[derive(Debug)]
@@ -120,8 +120,8 @@ impl CodeSlot {
             version: AtomicPtr::default(),
             entry: AtomicPtr::new(entry.cast_mut()),
             register_entry: AtomicPtr::new(register_entry.cast_mut()),
-            calls_left: AtomicU32::new(0),
-            back_edges_left: AtomicU32::new(0),
+            calls_left: AtomicU32::new(FIRST_COUNTED[0]),
+            back_edges_left: AtomicU32::new(FIRST_COUNTED[1]),
         }
     }
 

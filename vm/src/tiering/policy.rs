@@ -167,7 +167,7 @@ impl Policy for Thresholds {
 /// The policy is asked about a loop at the first back edge and every so many behind it.
 pub(crate) const BACK_EDGES: u32 = 1024;
 
-/// Code of the template compiler asks first after so many calls and back edges,
+/// Code of the template compiler asks first after so many calls, since the first has been asked about, and back edges,
 pub(crate) const FIRST_COUNTED: [u32; 2] = [2, 1];
 /// and after so many of each behind that.
 pub(crate) const COUNTED: u32 = 1024;
