@@ -106,8 +106,7 @@ fn listings(
     }
     let spaces = module.verified().spaces();
     let defined = (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex);
-    let listings: Result<Vec<String>, Error> =
-        defined.map(list).collect();
+    let listings: Result<Vec<String>, Error> = defined.map(list).collect();
     Ok(listings?.join("\n"))
 }
 

@@ -130,7 +130,10 @@ pub(crate) fn run_and(options: &Options, report: impl FnOnce(&Module)) -> Result
     let end = execute(options, &module, &mut store, (invoke, &args), started, &mut timing);
     stopper.finish();
     let status = conclude(end_of(end, &name)?, &store, &name, &stopper, &mut timing)?;
-    if matches!(options.tier, TierChoice::Template | TierChoice::Optimizing) || options.profile || options.time {
+    if matches!(options.tier, TierChoice::Template | TierChoice::Optimizing)
+        || options.profile
+        || options.time
+    {
         report_refusals(&module);
     }
     if options.profile {

@@ -202,7 +202,10 @@ fn the_policy_is_asked_and_obeyed() -> Result {
     let of = |func| asked.iter().filter(|(f, _)| *f == func).map(|(_, event)| *event).collect::<Vec<_>>();
     assert_eq!(of(0), [Event::Calls(1), Event::BackEdges(1), Event::BackEdges(1025), Event::Calls(3)]);
     // Machine code asks too, since it may be optimized.
-    assert_eq!(of(1), if has_machine_code() { vec![Event::Calls(1), Event::Calls(2)] } else { vec![Event::Calls(1)] });
+    assert_eq!(
+        of(1),
+        if has_machine_code() { vec![Event::Calls(1), Event::Calls(2)] } else { vec![Event::Calls(1)] }
+    );
     if has_machine_code() {
         assert_eq!(module.functions_run(), [(Tier::Portable, 1), (Tier::Template, 1)]);
         assert_eq!(module.refused(), []);

@@ -173,6 +173,8 @@ impl<'m> Functions<'m> {
                     clear: 0..0,
                     switches: false,
                     costs: &[],
+                    counts: false,
+                    landing: false,
                 };
                 let code = compiler.compile(&request).expect("the functions are small");
                 bytes += black_box(code).bytes.len();

@@ -68,9 +68,7 @@ pub const ALL: &[Configuration] = &[
         fuel: false,
         profile: false,
         optimizes: false,
-        configure: |config| {
-            config.policy(thresholds([0, 1], [0, 0])).fuel(false).profile(true)
-        },
+        configure: |config| config.policy(thresholds([0, 1], [0, 0])).fuel(false).profile(true),
     },
     // The optimizing compiler at first call.
     Configuration {
@@ -93,9 +91,7 @@ pub const ALL: &[Configuration] = &[
         fuel: false,
         profile: false,
         optimizes: true,
-        configure: |config| {
-            config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true).workers(0)
-        },
+        configure: |config| config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true).workers(0),
     },
     // The same, entered from code of the template compiler.
     Configuration {
@@ -103,9 +99,7 @@ pub const ALL: &[Configuration] = &[
         fuel: false,
         profile: false,
         optimizes: true,
-        configure: |config| {
-            config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true).workers(0)
-        },
+        configure: |config| config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true).workers(0),
     },
     // Optimized code is left at every branch, and entered again at the next back edge.
     Configuration {
@@ -113,9 +107,7 @@ pub const ALL: &[Configuration] = &[
         fuel: false,
         profile: false,
         optimizes: true,
-        configure: |config| {
-            config.tier(TierMode::Optimizing).fuel(false).profile(false).stress_exits(1)
-        },
+        configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false).stress_exits(1),
     },
     // At every seventh.
     Configuration {
@@ -123,9 +115,7 @@ pub const ALL: &[Configuration] = &[
         fuel: true,
         profile: false,
         optimizes: true,
-        configure: |config| {
-            config.tier(TierMode::Optimizing).fuel(true).profile(false).stress_exits(7)
-        },
+        configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false).stress_exits(7),
     },
     // Ways of branches are left out that were not gone in one or two calls, which is mostly wrong.
     Configuration {
@@ -134,7 +124,12 @@ pub const ALL: &[Configuration] = &[
         profile: false,
         optimizes: true,
         configure: |config| {
-            config.policy(thresholds([0, 0], [3, 3])).fuel(false).profile(true).workers(0).stress_exits(10_000)
+            config
+                .policy(thresholds([0, 0], [3, 3]))
+                .fuel(false)
+                .profile(true)
+                .workers(0)
+                .stress_exits(10_000)
         },
     },
     // From the second and third call on, so that all tiers call each other.
@@ -143,9 +138,7 @@ pub const ALL: &[Configuration] = &[
         fuel: true,
         profile: false,
         optimizes: false,
-        configure: |config| {
-            config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true).workers(0)
-        },
+        configure: |config| config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true).workers(0),
     },
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: false, optimizes: false, configure: |config| config },

@@ -92,8 +92,9 @@ impl Module {
 
     fn explain_for(&self, func: FuncIndex, target: Target) -> Result<Explained, Error> {
         let refused = |why: &str| Error::NoListing { func: self.describe(func), why: why.to_owned() };
-        let machine =
-            target.optimized().ok_or_else(|| refused("there is no compiler for this machine; name another target"))?;
+        let machine = target
+            .optimized()
+            .ok_or_else(|| refused("there is no compiler for this machine; name another target"))?;
         if self.verified().function(func).is_none() {
             return Err(refused("the module does not define it"));
         }
@@ -133,8 +134,7 @@ fn print(text: &FunctionText, tier: Tier, listing: &Listing) -> String {
 fn print_optimized(module: &Module, text: &FunctionText, target: Target, explained: &Explained) -> String {
     let bytes = explained.code.bytes.as_slice();
     let (machine, _) = target.list_optimized(&[], 0);
-    let mut out =
-        format!("{}\n; {}, {machine}, {} bytes\n", text.head, Tier::Optimizing, bytes.len());
+    let mut out = format!("{}\n; {}, {machine}, {} bytes\n", text.head, Tier::Optimizing, bytes.len());
     let ends = explained.places.iter().skip(1).map(|&(start, _)| start).chain([bytes.len() as u32]);
     for (&(start, place), end) in explained.places.iter().zip(ends) {
         match place {

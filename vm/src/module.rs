@@ -124,8 +124,7 @@ impl Module {
             template += usize::from(version.native().is_some());
             optimizing += usize::from(version.optimized.exists());
         }
-        let tiers =
-            [(Tier::Portable, portable), (Tier::Template, template), (Tier::Optimizing, optimizing)];
+        let tiers = [(Tier::Portable, portable), (Tier::Template, template), (Tier::Optimizing, optimizing)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 

@@ -112,7 +112,14 @@ impl Translator<'_, '_> {
     }
 
     /// Arguments for machine registers, behind context and slot; others go to a frame, at `callee`.
-    fn pass(&mut self, args: &[Reg], context: Value, slot: Value, frame: Value, callee: i32) -> (SigRef, Vec<Value>) {
+    fn pass(
+        &mut self,
+        args: &[Reg],
+        context: Value,
+        slot: Value,
+        frame: Value,
+        callee: i32,
+    ) -> (SigRef, Vec<Value>) {
         let types: Vec<ValType> = args.iter().map(|&reg| self.type_of(reg)).collect();
         let signature = self.signature(&types);
         let mut values = vec![context, slot];
@@ -151,8 +158,7 @@ impl Translator<'_, '_> {
         self.set(first, value);
         let (frame, callee) = (self.frame(), self.frame_bytes());
         for (i, &reg) in others.iter().enumerate() {
-            let value =
-                self.load_slot(Region::Frame, self.type_of(reg), frame, callee + (i as i32 + 1) * 8);
+            let value = self.load_slot(Region::Frame, self.type_of(reg), frame, callee + (i as i32 + 1) * 8);
             self.set(reg, value);
         }
     }
@@ -248,7 +254,7 @@ impl Translator<'_, '_> {
         let bits = match values.first() {
             Some(&first) => {
                 let value = self.get(first);
-                self.to_bits(value, self.type_of(first))
+                self.bits_of(value, self.type_of(first))
             }
             None => self.b.ins().iconst(I64, 0),
         };

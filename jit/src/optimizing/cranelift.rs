@@ -188,7 +188,8 @@ impl Cranelift {
     }
 
     fn generate(&mut self, request: &Request) -> Result<(OptimizedCode, Vec<(u32, Pc)>), Refusal> {
-        let translated = self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
+        let translated =
+            self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
         self.context
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| Refusal::Failed(error.inner.to_string()))?;

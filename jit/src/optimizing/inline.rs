@@ -157,7 +157,8 @@ impl Translator<'_, '_> {
         let pinned = self.b.ins().get_pinned_reg(I64);
         for depth in missing {
             let caller = &self.outer[depth - 1];
-            let (caller_at, return_pc) = (caller.offset, abi::frame::return_pc(site::optimized(caller.pc as u32)));
+            let (caller_at, return_pc) =
+                (caller.offset, abi::frame::return_pc(site::optimized(caller.pc as u32)));
             let scope = self.outer.get(depth).unwrap_or(&self.scope);
             let (at, func) = (scope.offset, self.inlined[scope.number as usize - 1].func);
             let caller = self.b.ins().iadd_imm_s(pinned, i64::from(caller_at));

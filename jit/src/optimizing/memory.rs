@@ -1,8 +1,8 @@
 //! Loads, stores and tables.
 
 use bytecode_spec::isa::{
-    Load, LoadIndexed, LoadIndexedOp, LoadOp, MemorySize, Store, StoreIndexed, StoreIndexedOp, StoreOp, TableGet,
-    TableSet, TableSize,
+    Load, LoadIndexed, LoadIndexedOp, LoadOp, MemorySize, Store, StoreIndexed, StoreIndexedOp, StoreOp,
+    TableGet, TableSet, TableSize,
 };
 use bytecode_spec::limits::PAGE_SIZE;
 use bytecode_spec::{Reg, TableIndex, TrapCause, ValType};
@@ -57,9 +57,7 @@ impl Translator<'_, '_> {
     fn access(&mut self) -> MemFlagsData {
         let code = TrapCode::user((self.accesses.len() % CODES + 1) as u8);
         self.accesses.push(self.locations.len() as u32 - 1);
-        MemFlagsData::new()
-            .with_trap_code(code)
-            .with_alias_region(self.flags(Region::Memory).alias_region())
+        MemFlagsData::new().with_trap_code(code).with_alias_region(self.flags(Region::Memory).alias_region())
     }
 
     /// The place at an address, and what is to be added to it.

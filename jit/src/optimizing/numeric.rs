@@ -1,8 +1,6 @@
 //! Arithmetic and comparisons.
 
-use bytecode_spec::isa::{
-    Binary, BinaryImm, BinaryImmOp, BinaryOp, BranchImmOp, BranchOp, Unary, UnaryOp,
-};
+use bytecode_spec::isa::{Binary, BinaryImm, BinaryImmOp, BinaryOp, BranchImmOp, BranchOp, Unary, UnaryOp};
 use bytecode_spec::{Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};

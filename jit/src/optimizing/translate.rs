@@ -129,10 +129,11 @@ pub(super) fn translate(
     frontend: TargetFrontendConfig,
 ) -> Result<Translated, Refusal> {
     let graph = Rc::new(Graph::new(&request.function, request.entry, &request.never)?);
-    let regions = [Region::Frame, Region::Store, Region::Memory, Region::Globals, Region::Tables].map(|region| {
-        let data = AliasRegionData { user_id: region as u32, description: format!("{region:?}").into() };
-        b.func.dfg.alias_regions.insert(data)
-    });
+    let regions =
+        [Region::Frame, Region::Store, Region::Memory, Region::Globals, Region::Tables].map(|region| {
+            let data = AliasRegionData { user_id: region as u32, description: format!("{region:?}").into() };
+            b.func.dfg.alias_regions.insert(data)
+        });
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
@@ -338,7 +339,11 @@ impl Translator<'_, '_> {
     /// Where the frame's registers are.
     pub(super) fn frame(&mut self) -> Value {
         let frame = self.b.ins().get_pinned_reg(I64);
-        if self.scope.offset == 0 { frame } else { self.b.ins().iadd_imm_u(frame, i64::from(self.scope.offset)) }
+        if self.scope.offset == 0 {
+            frame
+        } else {
+            self.b.ins().iadd_imm_u(frame, i64::from(self.scope.offset))
+        }
     }
 
     /// Flags of accesses that neither trap nor depend on what other regions hold.
@@ -377,7 +382,7 @@ impl Translator<'_, '_> {
     }
 
     /// The bits of a value as a frame has them.
-    pub(super) fn to_bits(&mut self, value: Value, ty: ValType) -> Value {
+    pub(super) fn bits_of(&mut self, value: Value, ty: ValType) -> Value {
         match ty {
             ValType::I32 => self.b.ins().uextend(I64, value),
             ValType::I64 | ValType::FuncRef | ValType::ExternRef => value,
@@ -404,7 +409,7 @@ impl Translator<'_, '_> {
     /// Writes a value to a place of eight bytes.
     pub(super) fn store_slot(&mut self, region: Region, value: Value, ty: ValType, base: Value, offset: i32) {
         // The upper half is zero.
-        let value = if matches!(ty, ValType::F64) { value } else { self.to_bits(value, ty) };
+        let value = if matches!(ty, ValType::F64) { value } else { self.bits_of(value, ty) };
         self.store_word(region, value, base, offset);
     }
 
@@ -460,7 +465,8 @@ impl Translator<'_, '_> {
         let not_taken = Edge { from, to: Pc((self.scope.pc + length) as u32) };
         let (to, next) = (self.way(taken), self.way(not_taken));
         // What leaves a loop comes first, or the code generator moves nothing out of it.
-        let next_first = displacement <= 0 && !self.scope.graph.is_never(taken) || self.scope.graph.is_never(not_taken);
+        let next_first =
+            displacement <= 0 && !self.scope.graph.is_never(taken) || self.scope.graph.is_never(not_taken);
         if next_first {
             let value = self.truth(condition.inverse());
             self.b.ins().brif(value, next, &[], to, &[]);

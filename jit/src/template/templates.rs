@@ -10,8 +10,8 @@ use bytecode_spec::isa::{Const, Move, Select};
 pub(super) use branches::*;
 pub(super) use calls::*;
 pub(super) use memory::*;
-pub(super) use numeric::*;
 pub(crate) use numeric::range;
+pub(super) use numeric::*;
 
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::W32;

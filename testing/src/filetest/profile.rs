@@ -1,8 +1,6 @@
 //! What directives expect of a profile.
 
-use strata::{
-    BranchProfile, FunctionProfile, IndirectCallProfile, Module, OptimizedFunction, SourceLine,
-};
+use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module, OptimizedFunction, SourceLine};
 
 use super::case::Case;
 use crate::configuration::Configuration;

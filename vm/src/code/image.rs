@@ -353,7 +353,8 @@ impl Version {
             let from = Pc(at as u32);
             let mut ways = Vec::new();
             let is_table = op.info().operands.iter().any(|operand| operand.kind == Kind::Targets);
-            let [taken, not_taken] = self.counts_or_none(is_table, at + usize::from(feedback.lane) / LANES_PER_WORD);
+            let [taken, not_taken] =
+                self.counts_or_none(is_table, at + usize::from(feedback.lane) / LANES_PER_WORD);
             liveness::for_each_target(op, &code[at..], |displacement| {
                 let to = Pc((at as i64 + i64::from(displacement)) as u32);
                 let count = if is_table { tables.next().unwrap_or(0) } else { taken };
@@ -367,9 +368,11 @@ impl Version {
             let is_head = |to: Pc| entry == Entry::Loop(to);
             let is_gone = |to: Pc| ways.iter().any(|&(other, count)| other == to && count > 0);
             if total >= samples {
-                never.extend(ways.iter().map(|&(to, _)| Edge { from, to }).filter(|edge| {
-                    !is_gone(edge.to) && !is_head(edge.to) && !wrong.contains(edge)
-                }));
+                never.extend(
+                    ways.iter()
+                        .map(|&(to, _)| Edge { from, to })
+                        .filter(|edge| !is_gone(edge.to) && !is_head(edge.to) && !wrong.contains(edge)),
+                );
             }
         });
         never.sort_unstable();

@@ -170,7 +170,11 @@ impl Optimized {
     }
 
     /// Takes the code that was made.
-    pub(crate) fn end(&self, entry: Entry, made: Result<OptimizedObject, Refusal>) -> Result<Arc<OptimizedObject>, Refusal> {
+    pub(crate) fn end(
+        &self,
+        entry: Entry,
+        made: Result<OptimizedObject, Refusal>,
+    ) -> Result<Arc<OptimizedObject>, Refusal> {
         let mut state = self.state();
         match made {
             Ok(object) => {

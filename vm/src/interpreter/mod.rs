@@ -14,8 +14,8 @@ mod host_call;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytecode_spec::isa::{self, Words};
-use bytecode_spec::slot::{Outcome, Slot};
 use bytecode_spec::meaning::{Meaning, meaning};
+use bytecode_spec::slot::{Outcome, Slot};
 use bytecode_spec::{Kind, Op, Pc, TrapCause, for_each_shape, semantics};
 
 pub(crate) use host_call::{call_host_directly, enter_host, tail_call_host};
@@ -124,7 +124,10 @@ unsafe fn write_memory<const N: usize>(
 ///
 /// The frame's header is written, its registers hold arguments of the function's type and zeros, and it ends below the
 /// stack's limit. The instance and its store are this thread's to use, and no reference to what they own is alive.
-pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(frame: Frame, pc: Pc) -> Result<Ended, Stopped> {
+pub(crate) unsafe fn run<const PROFILE: bool, const FUEL: bool>(
+    frame: Frame,
+    pc: Pc,
+) -> Result<Ended, Stopped> {
     // SAFETY: by contract.
     unsafe { execute::<PROFILE, FUEL, false>(frame, pc.0) }
 }
@@ -142,12 +145,13 @@ pub(crate) unsafe fn target_of_branch(frame: Frame, pc: u32) -> Option<Pc> {
         let (mut inputs, mut displacement) = (Vec::new(), None);
         for operand in op.info().operands {
             let lane = usize::from(operand.lane);
-            match operand.kind {
-                Kind::Use => inputs.push(*frame.0.add(usize::from(code.lane(lane)))),
+            if operand.kind == Kind::Use {
+                inputs.push(*frame.0.add(usize::from(code.lane(lane))));
+            } else if operand.kind == Kind::Imm32 {
                 // Of 64 bits or, its upper half left alone, of 32.
-                Kind::Imm32 => inputs.push(code.half(lane) as i32 as i64 as u64),
-                Kind::Target => displacement = Some(code.half(lane) as i32),
-                _ => {}
+                inputs.push(code.half(lane) as i32 as i64 as u64);
+            } else if operand.kind == Kind::Target {
+                displacement = Some(code.half(lane) as i32);
             }
         }
         let is_taken = match meaning(op) {

@@ -200,8 +200,7 @@ mod tests {
         let decide = |thresholds: Thresholds, event| {
             thresholds.decide(&Candidate { module: &verified, func: FuncIndex(0), event })
         };
-        let never =
-            Thresholds { tier1_calls: 0, tier1_back_edges: 0, tier2_calls: 0, tier2_back_edges: 0 };
+        let never = Thresholds { tier1_calls: 0, tier1_back_edges: 0, tier2_calls: 0, tier2_back_edges: 0 };
         assert_eq!(decide(never, Event::Calls(u32::MAX)), Decision::Wait { calls: 0 });
         assert_eq!(decide(never, Event::BackEdges(u32::MAX)), Decision::Wait { calls: 0 });
         let compile = Decision::Compile(Tier::Template);

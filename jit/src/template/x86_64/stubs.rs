@@ -49,7 +49,7 @@ impl Boundary for X86_64 {
         // lea rax, [rip + returned]
         self.0.put([0x48, 0x8d, 0x05]);
         self.distance(returned);
-        x64!(self, cmp [rsp], rax);
+        x64!(self, cmp[rsp], rax);
         self.jump_on(Code::Equal, is_saved);
         x64!(self, push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14);
         self.take_slot();
