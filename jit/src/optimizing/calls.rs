@@ -8,7 +8,8 @@ use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, SigRef, Signature, 
 use cranelift_codegen::isa::CallConv;
 
 use super::Reason;
-use super::translate::{Region, Translator, type_of};
+use super::translate::Translator;
+use super::values::{Region, type_of};
 use crate::abi::{self, Helper, Place, site};
 
 /// Signatures that were named before.

@@ -15,7 +15,7 @@ use super::translate::{Translated, translate};
 use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
 
 /// Words of bytecode beyond which a function is not compiled.
-const MAX_WORDS: usize = 100_000;
+const MAX_WORDS: usize = 40_000;
 /// Registers beyond which it is not.
 const MAX_REGISTERS: usize = 4096;
 /// Bytes that a native frame may have: entries only test for what all frames need.

@@ -9,7 +9,8 @@ use cranelift_codegen::ir::{
     Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
 };
 
-use super::translate::{Region, Translator};
+use super::translate::Translator;
+use super::values::Region;
 use super::{Exit, Reason, Word};
 use crate::abi::{self, Helper, site};
 

@@ -11,7 +11,8 @@ use cranelift_codegen::ir::{BlockArg, InstBuilder, types::I64};
 use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
-use super::translate::{Region, Scope, Translator, type_of};
+use super::translate::{Scope, Translator};
+use super::values::{Region, type_of};
 use super::{Entry, Word};
 use crate::abi::{self, site};
 

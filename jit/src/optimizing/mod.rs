@@ -3,11 +3,12 @@
 //! A function keeps its frame, as in all tiers, but its registers are values, which are written to the frame only where somebody
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
-//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `numeric`, `memory`, `calls`, `inline`,
+//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `values`, `numeric`, `memory`, `calls`, `inline`,
 //! `exits`, `cranelift` (machine code).
 
 mod graph;
 mod translate;
+mod values;
 mod numeric;
 mod memory;
 mod calls;
