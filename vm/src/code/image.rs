@@ -103,6 +103,9 @@ pub(crate) fn bump(count: &AtomicU32) {
     count.store(count.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
 }
 
+/// When the policy is asked first.
+const FIRST_CALL: u32 = 1;
+
 impl Version {
     pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
         let function = module.module.function(func).expect("defined functions have slots");
@@ -115,7 +118,7 @@ impl Version {
             clear: registers_to_clear(function, ty.params.len() as u32),
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
-            ask_at: AtomicU32::new(0),
+            ask_at: AtomicU32::new(FIRST_CALL),
             native_entry: AtomicPtr::default(),
             native: OnceLock::new(),
             landing: OnceLock::new(),
@@ -145,6 +148,8 @@ impl Version {
     #[cold]
     #[inline(never)]
     pub(crate) fn ask(&self, event: Event, head: Option<Pc>) {
+        // What another thread has stored stays.
+        _ = self.ask_at.compare_exchange(FIRST_CALL, 0, Ordering::Relaxed, Ordering::Relaxed);
         let module = self.loaded();
         let is_settled = if module.engine.native().is_some_and(|native| native.optimizes()) {
             self.optimized.refusal().is_some() && self.native.get().is_some()
@@ -168,6 +173,12 @@ impl Version {
                 }
             }
         }
+    }
+
+    /// Whether the policy was asked about the function: not before its first call, though other functions may have been compiled
+    /// with it in place of calls.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.ask_at.load(Ordering::Relaxed) != FIRST_CALL
     }
 
     fn compile_for(&self, policy: &dyn Policy, candidate: &Candidate<'_>) {

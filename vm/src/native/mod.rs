@@ -175,6 +175,9 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
     // SAFETY: by contract.
     unsafe {
         loop {
+            if !(*version).was_asked() {
+                (*version).ask(Event::Calls(1), None);
+            }
             if has_code(version, frame.instance()) {
                 return enter(frame, version);
             }
