@@ -33,9 +33,12 @@ pub(crate) struct Options {
     /// Only this function: what it is exported as, its own name, or its index
     #[arg(long, value_name = "NAME")]
     func: Option<String>,
-    /// The tier whose machine code to print: template, or with --op interpreter
+    /// The tier whose machine code to print: template, optimizing, or with --op interpreter
     #[arg(long, value_enum, hide_possible_values = true)]
     tier: Option<TierChoice>,
+    /// With tier optimizing, print its intermediate form instead, before and after optimization
+    #[arg(long, requires = "tier")]
+    clif: bool,
     /// The instruction whose handlers in the generated interpreter to print, by its mnemonic
     #[arg(long, value_name = "MNEMONIC", requires = "tier", conflicts_with_all = ["file", "func"])]
     op: Option<String>,
@@ -75,7 +78,11 @@ pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
     let func = func.map_err(|what| Failure::refused(&name, what))?;
     let text = match (tier, func) {
         (Some(tier), func) => {
-            listings(&module, func, tier, target).map_err(|error| Failure::refused(&name, error))?
+            let list = |func| match options.clif && tier == Tier::Optimizing {
+                true => module.clif(func, target).map(|[before, after]| format!("{before}\n{after}")),
+                false => module.listing(func, tier, target),
+            };
+            listings(&module, func, list).map_err(|error| Failure::refused(&name, error))?
         }
         (None, Some(func)) => strata_asm::disassemble_function(module.verified(), func).expect("it is there"),
         (None, None) => strata_asm::disassemble(module.verified()),
@@ -108,19 +115,22 @@ fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
         TierChoice::Optimizing => return Ok(Tier::Optimizing),
         TierChoice::Interpreter => "tier interpreter has handlers, which --op shows".to_owned(),
     };
-    let text = format!("{why}; machine code is that of --tier template");
+    let text = format!("{why}; machine code is that of --tier template or optimizing");
     Err(Failure::Message { status: REFUSED, text })
 }
 
 /// The listings of one function, or of all that the module defines.
-fn listings(module: &Module, func: Option<FuncIndex>, tier: Tier, target: Target) -> Result<String, Error> {
+fn listings(
+    module: &Module,
+    func: Option<FuncIndex>,
+    list: impl Fn(FuncIndex) -> Result<String, Error>,
+) -> Result<String, Error> {
     if let Some(func) = func {
-        return module.listing(func, tier, target);
+        return list(func);
     }
     let spaces = module.verified().spaces();
     let defined = (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex);
-    let listings: Result<Vec<String>, Error> =
-        defined.map(|func| module.listing(func, tier, target)).collect();
+    let listings: Result<Vec<String>, Error> = defined.map(list).collect();
     Ok(listings?.join("\n"))
 }
 

@@ -27,6 +27,7 @@ mod asm;
 mod bench;
 mod completions;
 mod disasm;
+mod explain;
 mod verify;
 mod wast;
 
@@ -64,6 +65,7 @@ enum Command {
     Run(run::Options),
     Asm(asm::Options),
     Disasm(disasm::Options),
+    Explain(explain::Options),
     Verify(verify::Options),
     Bench(bench::Options),
     Wast(wast::Options),
@@ -99,6 +101,7 @@ fn execute() -> Result<i32, Failure> {
         Command::Run(options) => run::run(&options),
         Command::Asm(options) => asm::asm(&options).map(|()| 0),
         Command::Disasm(options) => disasm::disasm(&options).map(|()| 0),
+        Command::Explain(options) => explain::explain(&options),
         Command::Verify(options) => verify::verify(&options).map(|()| 0),
         Command::Bench(options) => bench::bench(&options).map(|()| 0),
         Command::Wast(options) => wast::wast(&options),

@@ -101,6 +101,11 @@ enum End {
 
 /// Runs a program and gives the exit status.
 pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
+    run_and(options, |_| ())
+}
+
+/// The same, and reports on the module behind all else.
+pub(crate) fn run_and(options: &Options, report: impl FnOnce(&Module)) -> Result<i32, Failure> {
     options.tier.require()?;
     let started = Instant::now();
     let name = program::name_of(&options.file);
@@ -125,7 +130,10 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
     let end = execute(options, &module, &mut store, (invoke, &args), started, &mut timing);
     stopper.finish();
     let status = conclude(end_of(end, &name)?, &store, &name, &stopper, &mut timing)?;
-    if options.tier == TierChoice::Template || options.profile || options.time {
+    if matches!(options.tier, TierChoice::Template | TierChoice::Optimizing)
+        || options.profile
+        || options.time
+    {
         report_refusals(&module);
     }
     if options.profile {
@@ -136,6 +144,7 @@ pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
             module.functions_run().iter().map(|(tier, count)| (tier.to_string(), (*count).into())).collect();
         tell(serde_json::to_string(&timing).expect("numbers and strings can be written"));
     }
+    report(&module);
     Ok(status)
 }
 

@@ -40,7 +40,9 @@ impl TierChoice {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
-            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing if HAS_MACHINE_CODE => None,
+            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing if HAS_MACHINE_CODE => {
+                None
+            }
             TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
                 Some(format!("tier {} is not there on this machine", self.name()))
             }

@@ -319,7 +319,7 @@ fn bench_writes_json() {
     assert_eq!(result_of(folder.path(), line).status.code(), Some(1), "`main` of traps.sasm traps");
     assert!(!folder.path().join("x.json").exists());
 
-    let line = "strata bench fib.sasm --invoke fib --runs 3 --tiers portable,optimizing,auto --json x.json --args 12";
+    let line = "strata bench fib.sasm --invoke fib --runs 3 --tiers portable,interpreter,auto --json x.json --args 12";
     let output = result_of(folder.path(), line);
     assert_eq!(text(&output.stderr), "");
     let report: Value = serde_json::from_slice(&fs::read(folder.path().join("x.json")).unwrap()).unwrap();
@@ -328,9 +328,9 @@ fn bench_writes_json() {
     assert_eq!((&program["results"], &report["runs"]), (&serde_json::json!(["144"]), &3.into()));
     let tiers = program["tiers"].as_array().unwrap();
     let names: Vec<&str> = tiers.iter().map(|tier| tier["tier"].as_str().unwrap()).collect();
-    assert_eq!(names, ["portable", "optimizing", "auto"]);
+    assert_eq!(names, ["portable", "interpreter", "auto"]);
     assert_eq!(tiers[0]["ratio"], 1.0);
-    assert_eq!(tiers[1]["skipped"], "tier optimizing is not part of this version");
+    assert_eq!(tiers[1]["skipped"], "tier interpreter is not part of this version");
     assert_eq!(tiers[1]["call_us"], serde_json::json!([]));
     for tier in [&tiers[0], &tiers[2]] {
         assert_eq!(tier["call_us"].as_array().unwrap().len(), 3);

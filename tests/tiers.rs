@@ -293,3 +293,85 @@ fn threads_compile_and_run_the_same_code() -> Result {
     }
     Ok(())
 }
+
+/// A loop that calls a function in every round.
+const LOOP: &str = "func @step(%n: i64) -> i64 {
+                      %n = mul.i64 %n, 3
+                      %n = add.i64 %n, 1
+                      ret %n
+                    }
+                    func @run(%n: i32) -> i64 export {
+                      reg %v: i64
+                    again:
+                      %v = call @step(%v)
+                      %n = sub.i32 %n, 1
+                      br.nez.i32 %n, again
+                      ret %v
+                    }";
+
+fn call_loop(store: &mut Store<()>, instance: Instance, rounds: i32) -> Result<i64> {
+    instance.typed_func::<i32, i64>(&*store, "run")?.call(store, rounds)
+}
+
+#[test]
+fn workers_make_code_while_the_program_goes_on() -> Result {
+    for workers in [0, 1, 3] {
+        let engine = Engine::new(Config::new().workers(workers));
+        let (mut store, module, instance) = load(&engine, LOOP)?;
+        let (few, expected) =
+            (call_loop(&mut store, instance, 3)?, call_loop(&mut store, instance, 200_000)?);
+        engine.finish_compiling();
+        assert_eq!(few, 13);
+        for _ in 0..5 {
+            assert_eq!(call_loop(&mut store, instance, 200_000)?, expected);
+            engine.finish_compiling();
+        }
+        let optimized: Vec<u32> = module.optimized().iter().map(|function| function.func.0).collect();
+        assert_eq!(optimized.contains(&1), has_machine_code(), "{optimized:?}");
+        assert_eq!(module.refused(), []);
+    }
+    Ok(())
+}
+
+#[test]
+fn modules_may_go_while_workers_are_at_them() -> Result {
+    let engine = Engine::new(Config::new());
+    for _ in 0..50 {
+        let (mut store, _, instance) = load(&engine, LOOP)?;
+        call_loop(&mut store, instance, 40_000)?;
+    }
+    engine.finish_compiling();
+    // The last handle may be a worker's.
+    let (mut store, _, instance) = load(&Engine::new(Config::new()), LOOP)?;
+    call_loop(&mut store, instance, 40_000)?;
+    Ok(())
+}
+
+#[test]
+fn leaving_and_entering_optimized_code_takes_no_stack() -> Result {
+    let config = Config::new().tier(strata::TierMode::Optimizing).stress_exits(1);
+    let engine = Engine::new(config.max_native_stack_bytes(64 << 10));
+    let (mut store, module, instance) = load(&engine, LOOP)?;
+    call_loop(&mut store, instance, 1_000_000)?;
+    if has_machine_code() {
+        let optimized = module.optimized();
+        let run = optimized.iter().find(|function| function.func.0 == 1).expect("it is optimized");
+        let exits: u64 = run.side_exits.iter().map(|exit| u64::from(exit.count)).sum();
+        assert!(exits > 500_000 && run.loop_entries > 500_000, "{run:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_too_large_to_be_optimized_stays_in_template_code() -> Result {
+    let body = "%n = add.i32 %n, 1\n".repeat(60_000);
+    let text = format!("func @run(%n: i32) -> i32 export {{\n{body}ret %n\n}}");
+    let engine = Engine::new(Config::new().tier(strata::TierMode::Optimizing));
+    let (mut store, module, instance) = load(&engine, &text)?;
+    assert_eq!(instance.typed_func::<i32, i32>(&store, "run")?.call(&mut store, 1)?, 60_001);
+    if has_machine_code() {
+        assert_eq!(module.refused(), [(FuncIndex(0), Refusal::TooLargeToOptimize)]);
+        assert_eq!(module.functions_run(), [(Tier::Template, 1)]);
+    }
+    Ok(())
+}

@@ -179,6 +179,8 @@ impl<'m> Functions<'m> {
                     clear: clear.clone(),
                     switches: false,
                     costs: &[],
+                    counts: false,
+                    landing: false,
                 };
                 let code = compiler.compile(&request).expect("the functions are small");
                 bytes += black_box(code).bytes.len();

@@ -11,6 +11,8 @@ pub struct Configuration {
     pub fuel: bool,
     /// Whether a profile is recorded of all that runs; machine code records none.
     pub profile: bool,
+    /// Whether what happens to optimized code can be foreseen: `; expect:` of cases may look at it.
+    pub optimizes: bool,
     /// What makes the engine run that way.
     configure: fn(Config) -> Config,
 }
@@ -21,24 +23,28 @@ pub const ALL: &[Configuration] = &[
         name: "portable",
         fuel: false,
         profile: true,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(false).profile(true),
     },
     Configuration {
         name: "portable-no-profile",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(false).profile(false),
     },
     Configuration {
         name: "portable-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(true).profile(false),
     },
     Configuration {
         name: "portable-fuel-profile",
         fuel: true,
         profile: true,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Portable).fuel(true).profile(true),
     },
     // The generated interpreter alone.
@@ -46,24 +52,28 @@ pub const ALL: &[Configuration] = &[
         name: "interpreter",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Interpreter).fuel(false).profile(false),
     },
     Configuration {
         name: "interpreter-profile",
         fuel: false,
         profile: true,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Interpreter).fuel(false).profile(true),
     },
     Configuration {
         name: "interpreter-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Interpreter).fuel(true).profile(false),
     },
     Configuration {
         name: "interpreter-fuel-profile",
         fuel: true,
         profile: true,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Interpreter).fuel(true).profile(true),
     },
     // The template compiler at first call.
@@ -71,12 +81,14 @@ pub const ALL: &[Configuration] = &[
         name: "template",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Template).fuel(false).profile(false),
     },
     Configuration {
         name: "template-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Template).fuel(true).profile(false),
     },
     // Machine code only where a loop goes back for the first time, in the middle of the function.
@@ -84,6 +96,7 @@ pub const ALL: &[Configuration] = &[
         name: "osr",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.policy(thresholds([0, 1], [0, 0])).fuel(false).profile(true),
     },
     // The optimizing compiler at first call.
@@ -91,12 +104,14 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing",
         fuel: false,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false),
     },
     Configuration {
         name: "optimizing-fuel",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false),
     },
     // Optimized code only in the middle of functions, entered from the interpreter.
@@ -104,6 +119,7 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing-osr",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| config.policy(thresholds([0, 0], [0, 1])).fuel(false).profile(true).workers(0),
     },
     // The same, entered from code of the template compiler.
@@ -111,6 +127,7 @@ pub const ALL: &[Configuration] = &[
         name: "optimizing-osr-template",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| config.policy(thresholds([1, 0], [0, 1])).fuel(false).profile(true).workers(0),
     },
     // Optimized code is left at every branch, and entered again at the next back edge.
@@ -118,6 +135,7 @@ pub const ALL: &[Configuration] = &[
         name: "exits",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false).stress_exits(1),
     },
     // At every seventh.
@@ -125,6 +143,7 @@ pub const ALL: &[Configuration] = &[
         name: "exits-fuel",
         fuel: true,
         profile: false,
+        optimizes: true,
         configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false).stress_exits(7),
     },
     // Ways of branches are left out that were not gone in one or two calls, which is mostly wrong.
@@ -132,6 +151,7 @@ pub const ALL: &[Configuration] = &[
         name: "speculating",
         fuel: false,
         profile: false,
+        optimizes: true,
         configure: |config| {
             config
                 .policy(thresholds([0, 0], [3, 3]))
@@ -146,10 +166,11 @@ pub const ALL: &[Configuration] = &[
         name: "mixed",
         fuel: true,
         profile: false,
+        optimizes: false,
         configure: |config| config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true).workers(0),
     },
     // What an engine does unless it is told otherwise.
-    Configuration { name: "auto", fuel: false, profile: false, configure: |config| config },
+    Configuration { name: "auto", fuel: false, profile: false, optimizes: false, configure: |config| config },
 ];
 
 /// Calls and back edges for the template compiler, and for the optimizing one.

@@ -6,6 +6,7 @@ use bytecode_spec::{FuncIndex, Op, Reg};
 use strata_asm::FunctionText;
 use strata_jit::disasm::{Line, Listing, Target};
 use strata_jit::maps::Part;
+use strata_jit::optimizing::{Cranelift, Entry, Explained};
 
 use crate::code::Version;
 use crate::error::Error;
@@ -39,8 +40,8 @@ impl Module {
     /// let listing = module.listing(FuncIndex(0), Tier::Template, Target::X86_64)?;
     /// let lines: Vec<&str> = listing.lines().skip_while(|line| !line.starts_with("pc0")).take(3).collect();
     /// assert!(lines[0].contains("%a = add.i64 %a, %b"));
-    /// assert!(lines[1].contains("mov rax, [rbx]") && lines[1].ends_with("; %a"));
-    /// assert!(lines[2].contains("add rax, [rbx+8]") && lines[2].ends_with("; %b"));
+    /// assert!(lines[1].contains("mov rax, [r15]") && lines[1].ends_with("; %a"));
+    /// assert!(lines[2].contains("add rax, [r15+8]") && lines[2].ends_with("; %b"));
     /// # Ok::<(), Error>(())
     /// ```
     pub fn listing(&self, func: FuncIndex, tier: Tier, target: Target) -> Result<String, Error> {
@@ -62,10 +63,48 @@ impl Module {
                 Ok(print(&text, tier, &listing))
             }
             Tier::Template => Err(refused("there is no compiler for this machine; name another target")),
-            Tier::Optimizing => Err(refused("its optimized code cannot be listed yet")),
-            Tier::Interpreter => Err(refused("the interpreter runs an image of its bytecode; take tier template")),
+            Tier::Optimizing => {
+                let explained = self.explain_for(func, target)?;
+                Ok(print_optimized(self, &text, target, &explained))
+            }
+            Tier::Interpreter => {
+                Err(refused("the interpreter runs an image of its bytecode; take tier template"))
+            }
             Tier::Portable => Err(refused("the portable interpreter runs bytecode; take tier template")),
         }
+    }
+
+    /// The intermediate form of the optimizing compiler for a function of the module, before and after it is optimized. The text
+    /// is for people; it may change with any version.
+    ///
+    /// # Errors
+    ///
+    /// As for [`listing`](Self::listing).
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, "func @sum(%a: i64, %b: i64) -> i64 {\n %a = add.i64 %a, %b\n ret %a\n}")?;
+    /// let [before, _] = module.clif(FuncIndex(0), Target::X86_64)?;
+    /// assert!(before.contains("iadd"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn clif(&self, func: FuncIndex, target: Target) -> Result<[String; 2], Error> {
+        Ok(self.explain_for(func, target)?.clif)
+    }
+
+    fn explain_for(&self, func: FuncIndex, target: Target) -> Result<Explained, Error> {
+        let refused = |why: &str| Error::NoListing { func: self.describe(func), why: why.to_owned() };
+        let machine = target
+            .optimized()
+            .ok_or_else(|| refused("there is no compiler for this machine; name another target"))?;
+        if self.verified().function(func).is_none() {
+            return Err(refused("the module does not define it"));
+        }
+        let version = Version::new(&self.0, func);
+        Cranelift::new(machine, true)
+            .explain(&version.optimizing_request(Entry::Start))
+            .map_err(|refusal| refused(&refusal.to_string()))
     }
 
     fn describe(&self, func: FuncIndex) -> String {
@@ -112,6 +151,27 @@ fn print(text: &FunctionText, tier: Tier, listing: &Listing) -> String {
             out.push('\n');
         }
         heading(&mut out, text, *part);
+        lines.iter().for_each(|line| print_line(&mut out, line));
+    }
+    out
+}
+
+/// Optimized code between the bytecode that it is made of, in the order of the code.
+fn print_optimized(module: &Module, text: &FunctionText, target: Target, explained: &Explained) -> String {
+    let bytes = explained.code.bytes.as_slice();
+    let (machine, _) = target.list_optimized(&[], 0);
+    let mut out = format!("{}\n; {}, {machine}, {} bytes\n", text.head, Tier::Optimizing, bytes.len());
+    let ends = explained.places.iter().skip(1).map(|&(start, _)| start).chain([bytes.len() as u32]);
+    for (&(start, place), end) in explained.places.iter().zip(ends) {
+        match place {
+            None => push(&mut out, format_args!("\n")),
+            Some((0, pc)) => heading(&mut out, text, Part::Instruction(pc)),
+            Some((inlined, pc)) => {
+                let func = explained.code.inlined[inlined as usize - 1].func;
+                push(&mut out, format_args!("{}:pc{}:\n", module.verified().func_name(func), pc.0));
+            }
+        }
+        let (_, lines) = target.list_optimized(&bytes[start as usize..end as usize], start);
         lines.iter().for_each(|line| print_line(&mut out, line));
     }
     out

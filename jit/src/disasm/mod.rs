@@ -16,6 +16,7 @@ use bytecode_spec::{Op, Reg};
 use self::pointers::Pointers;
 use crate::abi;
 use crate::maps::{self, CodeMap, CompiledCode, Home};
+use crate::optimizing;
 use crate::template::aarch64::Aarch64;
 use crate::template::compile::{Compiler, Refusal, Request};
 use crate::template::host::Machine;
@@ -76,6 +77,33 @@ impl Target {
             Target::X86_64 => list_handlers(X86_64::complete(), &x86_64::SYNTAX, op, profile),
             Target::Aarch64 => list_handlers(Aarch64::complete(), &aarch64::SYNTAX, op, profile),
         }
+    }
+
+    /// The machine as the optimizing compiler knows it; `None` if it does not.
+    pub fn optimized(self) -> Option<optimizing::Target> {
+        match self {
+            Target::Host => optimizing::Target::of_host(),
+            Target::X86_64 => Some(optimizing::Target::X86_64),
+            Target::Aarch64 => Some(optimizing::Target::Aarch64),
+        }
+    }
+
+    /// The machine's name, and the instructions in a piece of optimized code that starts at an offset. Targets of branches are offsets.
+    pub fn list_optimized(self, code: &[u8], start: u32) -> (&'static str, Vec<Line>) {
+        let syntax = match self {
+            Target::Host => HOST,
+            Target::X86_64 => &x86_64::SYNTAX,
+            Target::Aarch64 => &aarch64::SYNTAX,
+        };
+        let (mut lines, mut at) = (Vec::new(), 0);
+        while at < code.len() {
+            let offset = start + at as u32;
+            let decoded = (syntax.decode)(&code[at..], offset, &|target| format!("at_{target:04x}"));
+            at += decoded.bytes;
+            lines.push(Line { offset, text: decoded.text, comment: String::new() });
+        }
+        merge_padding(&mut lines);
+        (syntax.machine, lines)
     }
 }
 

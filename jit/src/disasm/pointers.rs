@@ -130,8 +130,9 @@ impl<'a> Pointers<'a> {
                 _ => ("", Pointer::Unknown),
             },
             Pointer::Slots => {
-                let (name, _) = self.moved(pointer, disp - i64::from(slot::ENTRY));
-                return (name + ".entry", Pointer::Unknown);
+                let within = disp.rem_euclid(i64::from(slot::SIZE));
+                let (name, _) = self.moved(pointer, disp - within);
+                return (format!("{name}.{}", in_slot(within as i32)), Pointer::Unknown);
             }
             Pointer::Slot => match offset {
                 slot::ENTRY => ("slot.entry", Pointer::Unknown),
@@ -212,4 +213,16 @@ fn header(disp: i64) -> Option<&'static str> {
 
 fn helper(disp: i64) -> &'static str {
     Helper::ALL.into_iter().find(|helper| i64::from(helper.stub()) == disp).map_or("", Helper::name)
+}
+
+/// What a word of a slot is called.
+fn in_slot(offset: i32) -> &'static str {
+    use abi::slot;
+    match offset {
+        slot::ENTRY => "entry",
+        slot::REGISTER_ENTRY => "register entry",
+        slot::CALLS_LEFT => "calls left",
+        slot::BACK_EDGES_LEFT => "back edges left",
+        _ => "version",
+    }
 }

@@ -8,7 +8,8 @@ use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, SigRef, Signature, 
 use cranelift_codegen::isa::CallConv;
 
 use super::Reason;
-use super::translate::{Region, Translator, type_of};
+use super::translate::Translator;
+use super::values::{Region, type_of};
 use crate::abi::{self, Helper, Place};
 
 /// Signatures that were named before.
@@ -59,12 +60,12 @@ impl Translator<'_, '_> {
 
     /// The current instruction's site.
     fn site(&mut self) -> Value {
-        self.b.ins().iconst(I64, abi::place::optimized(self.pc as u32) as i64)
+        self.b.ins().iconst(I64, abi::place::optimized(self.scope.pc as u32) as i64)
     }
 
     /// The row of the current instruction.
     pub(super) fn row_here(&self) -> OpRow {
-        OpRow::of(&self.code[self.pc..])
+        OpRow::of(&self.scope.code[self.scope.pc..])
     }
 
     /// Goes on unless a helper has said to stop.
@@ -76,7 +77,7 @@ impl Translator<'_, '_> {
 
     /// Lets a helper do what the current instruction does.
     pub(super) fn by_helper(&mut self) {
-        let (row, words) = (self.row_here(), &self.code[self.pc..]);
+        let (row, words) = (self.row_here(), &self.scope.code[self.scope.pc..]);
         let frame = self.frame();
         row.uses(words).for_each(|reg| self.store_register(reg, frame));
         let site = self.site();
@@ -87,7 +88,7 @@ impl Translator<'_, '_> {
 
     /// A list of the current instruction.
     fn regs(&self, list: List) -> Vec<Reg> {
-        list.regs(&self.code[self.pc..]).collect()
+        list.regs(&self.scope.code[self.scope.pc..]).collect()
     }
 
     fn slot_of(&mut self, func: FuncIndex) -> Value {
@@ -105,7 +106,7 @@ impl Translator<'_, '_> {
     /// Writes the header of the frame behind this one, but for what the callee does.
     fn link(&mut self, frame: Value, callee: i32, instance: Value) {
         self.store_word(Region::Frame, frame, frame, callee + abi::frame::CALLER);
-        let return_pc = abi::place::optimized(self.pc as u32);
+        let return_pc = abi::place::optimized(self.scope.pc as u32);
         let return_pc = self.b.ins().iconst(I64, return_pc as i64);
         self.store_word(Region::Frame, return_pc, frame, callee + abi::frame::RETURN_PC);
         self.store_word(Region::Frame, instance, frame, callee + abi::frame::INSTANCE);
@@ -145,8 +146,8 @@ impl Translator<'_, '_> {
         let call = self.b.ins().call_indirect(signature, entry, &values);
         let bits = self.b.inst_results(call)[0];
         // The callee has left its frame where it was.
-        let next = self.frame();
-        let frame = self.b.ins().iadd_imm_s(next, -i64::from(callee));
+        let next = self.b.ins().get_pinned_reg(I64);
+        let frame = self.b.ins().iadd_imm_s(next, -i64::from(callee + self.scope.offset));
         self.b.ins().set_pinned_reg(frame);
         bits
     }
@@ -165,6 +166,9 @@ impl Translator<'_, '_> {
 
     pub(super) fn call(&mut self, i: isa::Call) {
         let (args, results) = (self.regs(i.args), self.regs(i.results));
+        if self.inline(i, &args, &results) {
+            return;
+        }
         let slot = self.slot_of(i.func);
         let bits = self.call_slot(slot, self.context, &args);
         self.take_results(bits, &results);
@@ -245,10 +249,13 @@ impl Translator<'_, '_> {
 
     pub(super) fn ret(&mut self, values: List) {
         let values = self.regs(values);
+        if let Some(done) = self.scope.done {
+            return self.ret_inlined(done, &values);
+        }
         let bits = match values.first() {
             Some(&first) => {
                 let value = self.get(first);
-                self.to_bits(value, self.type_of(first))
+                self.bits_of(value, self.type_of(first))
             }
             None => self.b.ins().iconst(I64, 0),
         };

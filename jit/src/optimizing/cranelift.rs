@@ -15,7 +15,7 @@ use super::translate::{Translated, translate};
 use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
 
 /// Words of bytecode beyond which a function is not compiled.
-const MAX_WORDS: usize = 100_000;
+const MAX_WORDS: usize = 40_000;
 /// Registers beyond which it is not.
 const MAX_REGISTERS: usize = 4096;
 /// Bytes that a native frame may have: entries only test for what all frames need.
@@ -145,38 +145,81 @@ impl Cranelift {
     }
 }
 
-impl Optimizer for Cranelift {
-    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal> {
+/// What the compiler did with a function, for people.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// The code.
+    pub code: OptimizedCode,
+    /// Where code of bytecode instructions starts, ascending; of functions as in [`OptimizedCode::faults`]. `None` for what belongs
+    /// to no instruction.
+    pub places: Vec<(u32, Option<(u32, Pc)>)>,
+    /// The intermediate form, before and after the code generator has optimized it.
+    pub clif: [String; 2],
+}
+
+impl Cranelift {
+    /// Compiles a function and tells how.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Optimizer::optimize`].
+    pub fn explain(&mut self, request: &Request) -> Result<Explained, Refusal> {
+        self.translate(request)?;
+        let before = self.context.func.display().to_string();
+        let (code, locations) = self.generate(request)?;
+        let after = self.context.func.display().to_string();
+        let compiled = self.context.compiled_code().expect("just compiled");
+        let mut places = Vec::new();
+        let mut end = 0;
+        for range in compiled.buffer.get_srclocs_sorted() {
+            if range.start > end || places.is_empty() && range.start > 0 {
+                places.push((end, None));
+            }
+            let place = locations.get(range.loc.bits() as usize).copied();
+            if places.last().is_none_or(|&(_, last)| last != place) {
+                places.push((range.start, place));
+            }
+            end = range.end;
+        }
+        if end < code.bytes.len() as u32 {
+            places.push((end, None));
+        }
+        Ok(Explained { code, places, clif: [before, after] })
+    }
+
+    fn generate(&mut self, request: &Request) -> Result<(OptimizedCode, Vec<(u32, Pc)>), Refusal> {
         let translated =
             self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
         self.context
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| Refusal::Failed(error.inner.to_string()))?;
         let code = self.context.compiled_code().expect("just compiled");
-        if std::env::var_os("DBG_CLIF").is_some() {
-            eprintln!("{}", self.context.func.display());
-            std::fs::write("/tmp/wt7-code.bin", code.code_buffer()).unwrap();
-            for r in code.buffer.relocs() {
-                eprintln!("{r:?}");
-            }
-        }
         let native_frame = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
         if native_frame > MAX_NATIVE_FRAME {
             return Err(Refusal::TooLarge);
         }
-        Ok(OptimizedCode {
+        let made = OptimizedCode {
             bytes: code.code_buffer().to_vec(),
-            faults: faults(code, &translated.accesses),
+            faults: faults(code, &translated),
+            inlined: translated.inlined,
             words: words(code, &self.context.func)?,
             exits: translated.exits,
-            instructions: translated.instructions,
-        })
+            instructions: translated.locations.len() as u32,
+        };
+        Ok((made, translated.locations))
+    }
+}
+
+impl Optimizer for Cranelift {
+    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal> {
+        self.generate(request).map(|(code, _)| code)
     }
 }
 
 /// Which access each instruction that may fault belongs to. The code generator may have put a load into an instruction that uses
 /// its value, and says whose instruction that is: the access is the last one at or before that with the code that it was given.
-fn faults(code: &CompiledCode, accesses: &[Pc]) -> Vec<(u32, Pc)> {
+fn faults(code: &CompiledCode, translated: &Translated) -> Vec<(u32, u32, Pc)> {
+    let accesses = &translated.accesses;
     let places = code.buffer.get_srclocs_sorted();
     let traps = code.buffer.traps().iter();
     let faults = traps.filter_map(|trap| {
@@ -185,10 +228,11 @@ fn faults(code: &CompiledCode, accesses: &[Pc]) -> Vec<(u32, Pc)> {
             return None;
         }
         let place = places.partition_point(|place| place.start <= trap.offset).checked_sub(1)?;
-        let pc = Pc(places[place].loc.bits());
-        let before = accesses.partition_point(|&access| access <= pc);
+        let location = places[place].loc.bits();
+        let before = accesses.partition_point(|&access| access <= location);
         let access = (0..before).rev().find(|place| place % CODES + 1 == number)?;
-        Some((trap.offset, accesses[access]))
+        let (function, pc) = translated.locations[accesses[access] as usize];
+        Some((trap.offset, function, pc))
     });
     faults.collect()
 }

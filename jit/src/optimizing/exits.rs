@@ -1,25 +1,30 @@
 //! What leaves the code: traps, statuses of helpers, and side exits.
 
-use bytecode_spec::{Pc, TrapCause};
+use std::rc::Rc;
+
+use bytecode_spec::{FuncIndex, Pc, TrapCause};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
 };
 
-use super::translate::{Region, Translator};
+use super::translate::Translator;
+use super::values::Region;
 use super::{Exit, Reason, Word};
 use crate::abi::{self, Helper};
 
 /// What names of symbols stand for, by their namespaces.
 const VERSION: u32 = 0;
 const EXIT: u32 = 1;
+const VERSION_OF: u32 = 2;
 
 impl Word {
     /// The word that a symbol's name stands for.
     pub(super) fn of_name(name: &UserExternalName) -> Word {
         match name.namespace {
             VERSION => Word::Version,
+            VERSION_OF => Word::VersionOf(FuncIndex(name.index)),
             _ => Word::Exit(name.index),
         }
     }
@@ -27,6 +32,7 @@ impl Word {
     fn name(self) -> UserExternalName {
         match self {
             Word::Version => UserExternalName::new(VERSION, 0),
+            Word::VersionOf(func) => UserExternalName::new(VERSION_OF, func.0),
             Word::Exit(exit) => UserExternalName::new(EXIT, exit),
         }
     }
@@ -44,6 +50,11 @@ impl Translator<'_, '_> {
     /// Traps at the current instruction.
     pub(super) fn trap(&mut self, cause: TrapCause) {
         let word = self.trap_word(cause);
+        if !self.outer.is_empty() {
+            self.write_headers();
+            let frame = self.frame();
+            self.b.ins().set_pinned_reg(frame);
+        }
         let raised = self.raised();
         self.b.ins().jump(raised, &[BlockArg::Value(word)]);
     }
@@ -58,7 +69,7 @@ impl Translator<'_, '_> {
     }
 
     fn trap_word(&mut self, cause: TrapCause) -> Value {
-        let word = abi::trap::at(abi::place::optimized(self.pc as u32), cause.code());
+        let word = abi::trap::at(abi::place::optimized(self.scope.pc as u32), cause.code());
         self.b.ins().iconst(I64, word as i64)
     }
 
@@ -121,18 +132,18 @@ impl Translator<'_, '_> {
 
     /// Goes on in another tier, at the current instruction, which is the last of its block.
     pub(super) fn exit_here(&mut self, reason: Reason) {
-        let graph = self.graph;
+        let graph = Rc::clone(&self.scope.graph);
         let frame = self.frame();
         let mut stored = Vec::new();
-        stored.extend(self.row_here().uses(&self.code[self.pc..]));
-        for to in graph.all_successors(Pc(self.pc as u32)) {
+        stored.extend(self.row_here().uses(&self.scope.code[self.scope.pc..]));
+        for to in graph.all_successors(Pc(self.scope.pc as u32)) {
             stored.extend(graph.live_in(to));
         }
         stored.sort_unstable_by_key(|reg| reg.0);
         stored.dedup();
         stored.into_iter().for_each(|reg| self.store_register(reg, frame));
         // The block that starts here is charged for again.
-        if let Some(&cost) = self.request.costs.get(self.pc)
+        if let Some(&cost) = self.scope.costs.get(self.scope.pc)
             && cost > 0
         {
             let store = self.store_context();
@@ -140,12 +151,12 @@ impl Translator<'_, '_> {
             let fuel = self.b.ins().iadd_imm_u(fuel, i64::from(cost));
             self.store_word(Region::Store, fuel, store, abi::store::FUEL);
         }
-        self.leave_by(Exit { pc: Pc(self.pc as u32), reason });
+        self.leave_by(Exit { pc: Pc(self.scope.pc as u32), reason });
     }
 
     /// Goes on in another tier, at the start of a block.
     pub(super) fn exit(&mut self, pc: Pc, reason: Reason) {
-        let graph = self.graph;
+        let graph = Rc::clone(&self.scope.graph);
         let frame = self.frame();
         graph.live_in(graph.block_at(pc)).for_each(|reg| self.store_register(reg, frame));
         self.leave_by(Exit { pc, reason });
@@ -153,7 +164,7 @@ impl Translator<'_, '_> {
 
     /// Under stress, leaves by a side exit at the current instruction every so many times.
     pub(super) fn stress(&mut self) {
-        if self.request.stress == 0 {
+        if self.request.stress == 0 || !self.outer.is_empty() {
             return;
         }
         // The exit that is made next.

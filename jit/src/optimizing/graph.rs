@@ -1,8 +1,8 @@
 //! Which basic blocks are compiled: those that can be reached from the entry without an edge that was never taken.
 
-use bytecode_spec::{Pc, Reg, liveness};
+use bytecode_spec::{Function, Pc, Reg, liveness};
 
-use super::{Edge, Entry, Refusal, Request};
+use super::{Edge, Entry, Refusal};
 
 /// Basic blocks more than this are too many.
 const MAX_BLOCKS: usize = 20_000;
@@ -13,20 +13,23 @@ pub(super) struct Graph {
     /// For each block, how many edges from reached blocks lead to it; `None` for those not reached.
     edges: Vec<Option<u32>>,
     never: Vec<Edge>,
+    /// Where control enters.
+    first: usize,
 }
 
 impl Graph {
-    pub(super) fn new(request: &Request) -> Result<Graph, Refusal> {
-        let liveness = liveness::live_at_blocks(&request.function).ok_or(Refusal::TooLarge)?;
+    pub(super) fn new(function: &Function, entry: Entry, never: &[Edge]) -> Result<Graph, Refusal> {
+        let liveness = liveness::live_at_blocks(function).ok_or(Refusal::TooLarge)?;
         let count = liveness.starts().len();
         if count > MAX_BLOCKS {
             return Err(Refusal::TooLarge);
         }
-        let mut graph = Graph { liveness, edges: vec![None; count], never: request.never.clone() };
-        let first = match request.entry {
+        let mut graph = Graph { liveness, edges: vec![None; count], never: never.to_vec(), first: 0 };
+        let first = match entry {
             Entry::Start => 0,
             Entry::Loop(head) => graph.block_at(head),
         };
+        graph.first = first;
         // The entry leads there.
         graph.edges[first] = Some(1);
         let (mut open, mut successors) = (vec![first], Vec::new());
@@ -41,6 +44,11 @@ impl Graph {
             }
         }
         Ok(graph)
+    }
+
+    /// The block that control enters.
+    pub(super) fn first(&self) -> usize {
+        self.first
     }
 
     /// The block that starts at `pc`.

@@ -5,12 +5,13 @@ use bytecode_spec::isa::{
     TableGet, TableSet, TableSize,
 };
 use bytecode_spec::limits::PAGE_SIZE;
-use bytecode_spec::{Pc, Reg, TableIndex, TrapCause, ValType};
+use bytecode_spec::{Reg, TableIndex, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, TrapCode, Type, Value};
 
-use super::translate::{Region, Translator};
+use super::translate::Translator;
+use super::values::Region;
 use crate::abi;
 
 /// How a value lies in memory: its type there, and whether a load extends its sign.
@@ -56,7 +57,7 @@ impl Translator<'_, '_> {
     /// still tells whose it is.
     fn access(&mut self) -> MemFlagsData {
         let code = TrapCode::user((self.accesses.len() % CODES + 1) as u8);
-        self.accesses.push(Pc(self.pc as u32));
+        self.accesses.push(self.locations.len() as u32 - 1);
         MemFlagsData::new().with_trap_code(code).with_alias_region(self.flags(Region::Memory).alias_region())
     }
 
@@ -85,7 +86,7 @@ impl Translator<'_, '_> {
         let flags = self.access();
         let Access(ty, is_signed) = access;
         let loaded = self.b.ins().load(ty, flags, place, offset);
-        let wanted = super::translate::type_of(self.type_of(dst));
+        let wanted = super::values::type_of(self.type_of(dst));
         let value = match (ty == wanted, is_signed) {
             (true, _) => loaded,
             (false, true) => self.b.ins().sextend(wanted, loaded),
@@ -96,7 +97,7 @@ impl Translator<'_, '_> {
 
     fn store_to(&mut self, ty: Type, value: Reg, (place, offset): (Value, i32)) {
         let flags = self.access();
-        let whole = super::translate::type_of(self.type_of(value));
+        let whole = super::values::type_of(self.type_of(value));
         let value = self.get(value);
         let value = if ty == whole { value } else { self.b.ins().ireduce(ty, value) };
         self.b.ins().store(flags, value, place, offset);

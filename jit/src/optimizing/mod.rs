@@ -3,22 +3,25 @@
 //! A function keeps its frame, as in all tiers, but its registers are values, which are written to the frame only where somebody
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
-//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `numeric`, `memory`, `calls`,
+//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `values`, `numeric`, `memory`, `calls`, `inline`,
 //! `exits`, `cranelift` (machine code).
 
 mod graph;
 mod translate;
+mod values;
 mod numeric;
 mod memory;
 mod calls;
+mod inline;
 mod exits;
 mod cranelift;
 
-pub use cranelift::{Cranelift, Target};
+pub use cranelift::{Cranelift, Explained, Target};
+pub use inline::{Callee, Inlined};
 
 use std::fmt;
 
-use bytecode_spec::{FuncType, Function, Pc};
+use bytecode_spec::{FuncIndex, FuncType, Function, Pc};
 use serde::{Deserialize, Serialize};
 
 /// What makes optimized code of functions. Requests and answers are plain data, so the work can be done anywhere.
@@ -48,6 +51,8 @@ pub struct Request {
     pub entry: Entry,
     /// Branches that never went one of their ways, ascending: the code behind is left out.
     pub never: Vec<Edge>,
+    /// Functions that it calls, or that these call, and that may be inlined: each [fits](Callee::fits).
+    pub callees: Vec<Callee>,
     /// For tests: branches are left by side exits every so many times; 0 for never.
     pub stress: u32,
 }
@@ -75,8 +80,11 @@ pub struct Edge {
 pub struct OptimizedCode {
     /// The code; its entry is at its start.
     pub bytes: Vec<u8>,
-    /// Offsets of instructions that may fault, ascending, and the bytecode instruction that each belongs to.
-    pub faults: Vec<(u32, Pc)>,
+    /// Offsets of instructions that may fault, ascending, and the bytecode instruction that each belongs to: in the function itself,
+    /// 0, or in one that is inlined, by its place in `inlined` from 1.
+    pub faults: Vec<(u32, u32, Pc)>,
+    /// Functions that are inlined; callers come first.
+    pub inlined: Vec<Inlined>,
     /// Offsets of words to be written: eight bytes each.
     pub words: Vec<(u32, Word)>,
     /// Where activations go on elsewhere.
@@ -90,6 +98,8 @@ pub struct OptimizedCode {
 pub enum Word {
     /// The address of the function's version, for the frame's header.
     Version,
+    /// The same for a function that is inlined.
+    VersionOf(FuncIndex),
     /// What is handed to [`Helper::Exit`](crate::abi::Helper::Exit) for the side exit of that number.
     Exit(u32),
 }

@@ -1,51 +1,46 @@
 //! The walk over the bytecode: blocks, branches, and what is neither arithmetic, nor memory, nor a call.
 
 use std::mem;
+use std::rc::Rc;
 
 use bytecode_spec::isa::{self, Visitor, Words, visit};
-use bytecode_spec::{Effect, Op, Pc, Reg, TrapCause, ValType};
+use bytecode_spec::{Effect, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
-use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::types::{F32, F64, I32, I64};
+use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, MemFlagsData,
-    SourceLoc, Type, Value,
+    SourceLoc, Value,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
-use cranelift_frontend::{FunctionBuilder, Variable};
+use cranelift_frontend::FunctionBuilder;
 
 use super::calls::Signatures;
 use super::graph::Graph;
-use super::{Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
+use super::values::{Region, type_of};
+use super::{Edge, Entry, Exit, Inlined, Reason, Refusal, Request, Target, Word};
 use crate::abi::{self, Helper, Place};
-
-/// What lies in memory apart from each other, so that writes to one leave reads of the others alone.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Region {
-    Frame,
-    Store,
-    Memory,
-    Globals,
-    Tables,
-}
 
 /// What a function becomes.
 pub(super) struct Translator<'a, 'f> {
     pub(super) b: FunctionBuilder<'f>,
     pub(super) request: &'a Request,
     pub(super) target: Target,
-    pub(super) graph: &'a Graph,
-    pub(super) code: &'a [u64],
-    /// The current instruction.
-    pub(super) pc: usize,
-    blocks: Vec<Option<Block>>,
-    /// For each block, edges whose branches do not stand yet.
-    missing: Vec<u32>,
-    regions: [AliasRegion; 5],
+    /// The function that is translated now.
+    pub(super) scope: Scope<'a>,
+    /// The functions that it is inlined in, the outermost first.
+    pub(super) outer: Vec<Scope<'a>>,
+    pub(super) inlined: Vec<Inlined>,
+    /// Words of bytecode that were inlined.
+    pub(super) inlined_words: usize,
+    /// Variables that were declared.
+    pub(super) variables: u32,
+    pub(super) regions: [AliasRegion; 5],
     /// The instance context.
     pub(super) context: Value,
-    /// Pcs of instructions that access memory, in the order in which they were translated.
-    pub(super) accesses: Vec<Pc>,
+    /// What source locations stand for: the number of a function, and an instruction.
+    pub(super) locations: Vec<(u32, Pc)>,
+    /// Locations of accesses to memory, ascending.
+    pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
     /// Whether a function of the module was called since the block began: its entry is a safepoint.
     pub(super) polled: bool,
@@ -56,14 +51,64 @@ pub(super) struct Translator<'a, 'f> {
     /// Blocks of ways that were never gone, to be filled.
     ways: Vec<(Block, Edge)>,
     pub(super) signatures: Signatures,
-    instructions: u32,
+}
+
+/// A function in the course of its translation.
+pub(super) struct Scope<'a> {
+    pub(super) function: &'a Function,
+    pub(super) code: &'a [u64],
+    pub(super) costs: &'a [u32],
+    pub(super) frame_words: u32,
+    pub(super) graph: Rc<Graph>,
+    /// The current instruction.
+    pub(super) pc: usize,
+    blocks: Vec<Option<Block>>,
+    /// For each block, edges whose branches do not stand yet.
+    missing: Vec<u32>,
+    /// Its place among inlined functions, from 1; 0 for the function itself.
+    pub(super) number: u32,
+    /// The variable that its first register is.
+    pub(super) first_variable: u32,
+    /// Bytes from the pinned frame to its own.
+    pub(super) offset: i32,
+    /// Whether its frame's header is written.
+    pub(super) has_header: bool,
+    /// Where it returns to, if it is inlined.
+    pub(super) done: Option<Block>,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(
+        function: &'a Function,
+        costs: &'a [u32],
+        frame_words: u32,
+        graph: Rc<Graph>,
+    ) -> Scope<'a> {
+        let count = graph.reached().last().map_or(0, |(block, ..)| block + 1);
+        Scope {
+            function,
+            code: &function.code,
+            costs,
+            frame_words,
+            graph,
+            pc: 0,
+            blocks: vec![None; count],
+            missing: vec![0; count],
+            number: 0,
+            first_variable: 0,
+            offset: 0,
+            has_header: false,
+            done: None,
+        }
+    }
 }
 
 /// What a translation tells besides the intermediate form.
 pub(super) struct Translated {
-    pub(super) accesses: Vec<Pc>,
+    pub(super) locations: Vec<(u32, Pc)>,
+    pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
-    pub(super) instructions: u32,
+    pub(super) inlined: Vec<Inlined>,
 }
 
 /// Translates a function.
@@ -73,32 +118,29 @@ pub(super) fn translate(
     target: Target,
     frontend: TargetFrontendConfig,
 ) -> Result<Translated, Refusal> {
-    let graph = Graph::new(request)?;
+    let graph = Rc::new(Graph::new(&request.function, request.entry, &request.never)?);
     let regions =
         [Region::Frame, Region::Store, Region::Memory, Region::Globals, Region::Tables].map(|region| {
             let data = AliasRegionData { user_id: region as u32, description: format!("{region:?}").into() };
             b.func.dfg.alias_regions.insert(data)
         });
-    for &ty in &request.function.registers {
-        b.declare_var(type_of(ty));
-    }
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
     b.seal_block(entry);
     let context = b.block_params(entry)[0];
-    let count = graph.reached().last().map_or(0, |(block, ..)| block + 1);
     let mut t = Translator {
         b,
         request,
         target,
-        graph: &graph,
-        code: &request.function.code,
-        pc: 0,
-        blocks: vec![None; count],
-        missing: vec![0; count],
+        scope: Scope::new(&request.function, &request.costs, request.frame_words, graph),
+        outer: Vec::new(),
+        inlined: Vec::new(),
+        inlined_words: 0,
+        variables: 0,
         regions,
         context,
+        locations: Vec::new(),
         accesses: Vec::new(),
         exits: Vec::new(),
         polled: false,
@@ -106,36 +148,26 @@ pub(super) fn translate(
         stopped: None,
         ways: Vec::new(),
         signatures: Signatures::default(),
-        instructions: 0,
     };
-    for (block, _, edges) in graph.reached() {
-        t.blocks[block] = Some(t.b.create_block());
-        t.missing[block] = edges;
-    }
-    t.entry(entry);
-    for (block, pc, _) in graph.reached() {
-        t.block(block, pc);
-    }
+    t.declare(&request.function.registers);
+    t.enter(entry);
+    t.body();
     t.finish();
-    let Translator { b, accesses, exits, instructions, .. } = t;
+    let Translator { b, locations, accesses, exits, inlined, .. } = t;
     b.finalize(frontend);
-    Ok(Translated { accesses, exits, instructions })
-}
-
-/// The type of a register's values.
-pub(super) fn type_of(ty: ValType) -> Type {
-    match ty {
-        ValType::I32 => I32,
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef => I64,
-        ValType::F32 => F32,
-        ValType::F64 => F64,
-    }
+    Ok(Translated { locations, accesses, exits, inlined })
 }
 
 impl Translator<'_, '_> {
+    /// Declares variables for the registers of a function.
+    pub(super) fn declare(&mut self, registers: &[ValType]) {
+        registers.iter().for_each(|&ty| _ = self.b.declare_var(type_of(ty)));
+        self.variables += registers.len() as u32;
+    }
+
     /// What comes before the function's own code.
-    fn entry(&mut self, entry: Block) {
-        let first = match self.request.entry {
+    fn enter(&mut self, entry: Block) {
+        match self.request.entry {
             Entry::Start => {
                 self.prologue();
                 let params = Place::of(self.request.ty.params.iter().copied());
@@ -150,18 +182,28 @@ impl Translator<'_, '_> {
                         self.set(Reg(i as u16), value);
                     }
                 }
-                0
             }
             Entry::Loop(head) => {
-                let graph = self.graph;
-                let block = graph.block_at(head);
-                graph.live_in(block).for_each(|reg| self.load_register(reg));
-                block
+                let graph = Rc::clone(&self.scope.graph);
+                graph.live_in(graph.block_at(head)).for_each(|reg| self.load_register(reg));
             }
-        };
+        }
+    }
+
+    /// The code of the current function, from the current place on.
+    pub(super) fn body(&mut self) {
+        let graph = Rc::clone(&self.scope.graph);
+        for (block, _, edges) in graph.reached() {
+            self.scope.blocks[block] = Some(self.b.create_block());
+            self.scope.missing[block] = edges;
+        }
+        let first = graph.first();
         let to = self.reached(first);
         self.b.ins().jump(to, &[]);
         self.arrive(first);
+        for (block, pc, _) in graph.reached() {
+            self.block(block, pc);
+        }
     }
 
     /// Tests that there is room for the frame and that nothing asks for attention.
@@ -169,7 +211,7 @@ impl Translator<'_, '_> {
         let frame = self.frame();
         let version = self.word(Word::Version);
         self.store_word(Region::Frame, version, frame, abi::frame::VERSION);
-        let bytes = i64::from(self.frame_bytes());
+        let bytes = i64::from(self.frame_bytes() + self.inlined_frames());
         let end = self.b.ins().iadd_imm_u(frame, bytes);
         let store = self.store_context();
         let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
@@ -194,49 +236,44 @@ impl Translator<'_, '_> {
         let here = self.reached(block);
         self.b.switch_to_block(here);
         self.polled = false;
-        self.pc = start.index();
-        if let Some(&cost) = self.request.costs.get(self.pc)
-            && cost > 0
-        {
-            self.charge(cost);
-        }
+        self.scope.pc = start.index();
         loop {
-            self.b.set_srcloc(SourceLoc::new(self.pc as u32));
-            self.instructions += 1;
-            let code = &self.code[self.pc..];
-            let op = Op::from_code(code.lane(0)).expect("verified");
-            let ((), length) = visit(op, code, self);
-            self.pc += length;
-            if op.info().has_targets || op.info().effects.has(Effect::Ends) {
-                break;
-            }
-            let next = Pc(self.pc as u32);
-            if self.graph.starts_at(next) {
-                let to = self.reached(self.graph.block_at(next));
-                self.b.ins().jump(to, &[]);
-                break;
-            }
-            if let Some(&cost) = self.request.costs.get(self.pc)
+            self.locations.push((self.scope.number, Pc(self.scope.pc as u32)));
+            self.b.set_srcloc(SourceLoc::new(self.locations.len() as u32 - 1));
+            if let Some(&cost) = self.scope.costs.get(self.scope.pc)
                 && cost > 0
             {
                 self.charge(cost);
             }
+            let code = &self.scope.code[self.scope.pc..];
+            let op = Op::from_code(code.lane(0)).expect("verified");
+            let ((), length) = visit(op, code, self);
+            self.scope.pc += length;
+            if op.info().has_targets || op.info().effects.has(Effect::Ends) {
+                break;
+            }
+            let next = Pc(self.scope.pc as u32);
+            if self.scope.graph.starts_at(next) {
+                let to = self.reached(self.scope.graph.block_at(next));
+                self.b.ins().jump(to, &[]);
+                break;
+            }
         }
-        let graph = self.graph;
+        let graph = Rc::clone(&self.scope.graph);
         graph.successors(block).for_each(|to| self.arrive(to));
     }
 
     /// One more of the branches to a block stands.
     fn arrive(&mut self, block: usize) {
-        self.missing[block] -= 1;
-        if self.missing[block] == 0 {
+        self.scope.missing[block] -= 1;
+        if self.scope.missing[block] == 0 {
             let block = self.reached(block);
             self.b.seal_block(block);
         }
     }
 
     fn reached(&self, block: usize) -> Block {
-        self.blocks[block].expect("reached")
+        self.scope.blocks[block].expect("reached")
     }
 
     /// Goes on in a block that nothing else will go to.
@@ -261,118 +298,9 @@ impl Translator<'_, '_> {
         self.store_word(Region::Store, left, store, abi::store::FUEL);
     }
 
-    /// The value of a register.
-    pub(super) fn get(&mut self, reg: Reg) -> Value {
-        self.b.use_var(Variable::from_u32(reg.0.into()))
-    }
-
-    pub(super) fn set(&mut self, reg: Reg, value: Value) {
-        self.b.def_var(Variable::from_u32(reg.0.into()), value);
-    }
-
-    pub(super) fn type_of(&self, reg: Reg) -> ValType {
-        self.request.function.registers[reg.index()]
-    }
-
-    /// Words of the frame, in bytes.
-    pub(super) fn frame_bytes(&self) -> i32 {
-        self.request.frame_words as i32 * 8
-    }
-
-    /// Where the frame's registers are.
-    pub(super) fn frame(&mut self) -> Value {
-        self.b.ins().get_pinned_reg(I64)
-    }
-
-    /// Flags of accesses that neither trap nor depend on what other regions hold.
-    pub(super) fn flags(&self, region: Region) -> MemFlagsData {
-        MemFlagsData::trusted().with_alias_region(Some(self.regions[region as usize]))
-    }
-
-    pub(super) fn load_word(&mut self, region: Region, base: Value, offset: i32) -> Value {
-        let flags = self.flags(region);
-        self.b.ins().load(I64, flags, base, offset)
-    }
-
-    pub(super) fn store_word(&mut self, region: Region, value: Value, base: Value, offset: i32) {
-        let flags = self.flags(region);
-        self.b.ins().store(flags, value, base, offset);
-    }
-
-    /// A word that never changes while the function runs.
-    pub(super) fn load_constant(&mut self, base: Value, offset: i32) -> Value {
-        self.load_constant_of(I64, base, offset)
-    }
-
-    pub(super) fn load_constant_of(&mut self, ty: Type, base: Value, offset: i32) -> Value {
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        self.b.ins().load(ty, flags, base, offset)
-    }
-
-    pub(super) fn store_context(&mut self) -> Value {
-        self.load_constant(self.context, abi::instance::STORE)
-    }
-
-    /// Element `index` of pointers that the instance context leads to.
-    pub(super) fn element(&mut self, of: i32, index: u32) -> Value {
-        let all = self.load_constant(self.context, of);
-        self.load_constant(all, index as i32 * 8)
-    }
-
-    /// The bits of a value as a frame has them.
-    pub(super) fn to_bits(&mut self, value: Value, ty: ValType) -> Value {
-        match ty {
-            ValType::I32 => self.b.ins().uextend(I64, value),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => value,
-            ValType::F32 => {
-                let bits = self.b.ins().bitcast(I32, MemFlagsData::new(), value);
-                self.b.ins().uextend(I64, bits)
-            }
-            ValType::F64 => self.b.ins().bitcast(I64, MemFlagsData::new(), value),
-        }
-    }
-
-    pub(super) fn value_of_bits(&mut self, bits: Value, ty: ValType) -> Value {
-        match ty {
-            ValType::I32 => self.b.ins().ireduce(I32, bits),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => bits,
-            ValType::F32 => {
-                let bits = self.b.ins().ireduce(I32, bits);
-                self.b.ins().bitcast(F32, MemFlagsData::new(), bits)
-            }
-            ValType::F64 => self.b.ins().bitcast(F64, MemFlagsData::new(), bits),
-        }
-    }
-
-    /// Writes a value to a place of eight bytes.
-    pub(super) fn store_slot(&mut self, region: Region, value: Value, ty: ValType, base: Value, offset: i32) {
-        // The upper half is zero.
-        let value = if matches!(ty, ValType::F64) { value } else { self.to_bits(value, ty) };
-        self.store_word(region, value, base, offset);
-    }
-
-    /// Reads a value from a place of eight bytes.
-    pub(super) fn load_slot(&mut self, region: Region, ty: ValType, base: Value, offset: i32) -> Value {
-        let flags = self.flags(region);
-        self.b.ins().load(type_of(ty), flags, base, offset)
-    }
-
-    /// Reads a register from the frame.
-    pub(super) fn load_register(&mut self, reg: Reg) {
-        let frame = self.frame();
-        let value = self.load_slot(Region::Frame, self.type_of(reg), frame, i32::from(reg.0) * 8);
-        self.set(reg, value);
-    }
-
-    /// Writes a register to the frame.
-    pub(super) fn store_register(&mut self, reg: Reg, frame: Value) {
-        let value = self.get(reg);
-        self.store_slot(Region::Frame, value, self.type_of(reg), frame, i32::from(reg.0) * 8);
-    }
-
     /// Where a branch goes.
     fn target(&self, displacement: i32) -> Pc {
-        Pc((self.pc as i64 + i64::from(displacement)) as u32)
+        Pc((self.scope.pc as i64 + i64::from(displacement)) as u32)
     }
 
     /// A safepoint if a displacement goes backwards, unless the block has had one. When something asks for attention, the
@@ -396,14 +324,15 @@ impl Translator<'_, '_> {
     /// Goes to one of two places.
     fn branch(&mut self, condition: Condition, displacement: i32) {
         self.poll_if_backward(displacement);
-        let op = Op::from_code(self.code[self.pc..].lane(0)).expect("verified");
+        let op = Op::from_code(self.scope.code[self.scope.pc..].lane(0)).expect("verified");
         let length = usize::from(op.info().fixed_words);
-        let from = Pc(self.pc as u32);
+        let from = Pc(self.scope.pc as u32);
         let taken = Edge { from, to: self.target(displacement) };
-        let not_taken = Edge { from, to: Pc((self.pc + length) as u32) };
+        let not_taken = Edge { from, to: Pc((self.scope.pc + length) as u32) };
         let (to, next) = (self.way(taken), self.way(not_taken));
         // What leaves a loop comes first, or the code generator moves nothing out of it.
-        let next_first = displacement <= 0 && !self.graph.is_never(taken) || self.graph.is_never(not_taken);
+        let next_first =
+            displacement <= 0 && !self.scope.graph.is_never(taken) || self.scope.graph.is_never(not_taken);
         if next_first {
             let value = self.truth(condition.inverse());
             self.b.ins().brif(value, next, &[], to, &[]);
@@ -416,8 +345,8 @@ impl Translator<'_, '_> {
 
     /// The block of a way that a branch may go.
     fn way(&mut self, edge: Edge) -> Block {
-        if !self.graph.is_never(edge) {
-            return self.reached(self.graph.block_at(edge.to));
+        if !self.scope.graph.is_never(edge) {
+            return self.reached(self.scope.graph.block_at(edge.to));
         }
         let block = self.cold_block();
         self.ways.push((block, edge));
@@ -442,16 +371,6 @@ impl Translator<'_, '_> {
                 let both = self.b.ins().band(a, b);
                 self.b.ins().icmp_imm_u(IntCC::Equal, both, 0)
             }
-        }
-    }
-
-    /// A constant, by its bits in a register.
-    pub(super) fn constant(&mut self, ty: ValType, bits: u64) -> Value {
-        match ty {
-            ValType::I32 => self.b.ins().iconst(I32, i64::from(bits as u32)),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.b.ins().iconst(I64, bits as i64),
-            ValType::F32 => self.b.ins().f32const(Ieee32::with_bits(bits as u32)),
-            ValType::F64 => self.b.ins().f64const(Ieee64::with_bits(bits)),
         }
     }
 }
@@ -538,7 +457,7 @@ impl Visitor for Translator<'_, '_> {
 
     fn visit_jump(&mut self, _: isa::JumpOp, i: isa::Jump) {
         self.poll_if_backward(i.target);
-        let to = self.reached(self.graph.block_at(self.target(i.target)));
+        let to = self.reached(self.scope.graph.block_at(self.target(i.target)));
         self.b.ins().jump(to, &[]);
     }
 
@@ -562,11 +481,11 @@ impl Visitor for Translator<'_, '_> {
     }
 
     fn visit_branch_table(&mut self, _: isa::BranchTableOp, i: isa::BranchTable) {
-        let code = &self.code[self.pc..];
+        let code = &self.scope.code[self.scope.pc..];
         let targets: Vec<i32> = (0..i.targets.len).map(|n| i.targets.target(code, n)).collect();
         self.poll_if_backward(targets.iter().copied().min().unwrap_or(0));
         let index = self.get(i.index);
-        let from = Pc(self.pc as u32);
+        let from = Pc(self.scope.pc as u32);
         let mut blocks: Vec<Block> = Vec::with_capacity(targets.len());
         for (n, &displacement) in targets.iter().enumerate() {
             let same = targets[..n].iter().position(|&other| other == displacement);

@@ -451,13 +451,15 @@ impl Driver {
 
     /// A safepoint if a displacement goes backwards, or to the instruction itself, and the loop has none yet.
     fn poll_if_backward<M: Masm>(&mut self, m: &mut M, displacement: i32) {
-        if displacement <= 0 {
-            // Before it is known whether it is taken: testing does no harm, and nothing need be kept for that.
-            self.count_down(m, abi::slot::BACK_EDGES_LEFT, self.pc as u32);
+        if displacement > 0 {
+            return;
         }
-        if displacement <= 0 && !self.polled {
+        if !self.polled {
             self.poll(m);
         }
+        // Behind the safepoint, since better code may come back at once. Before it is known whether the branch is taken:
+        // testing that again does no harm.
+        self.count_down(m, abi::slot::BACK_EDGES_LEFT, self.pc as u32);
     }
 
     fn label_at(&self, displacement: i32) -> Label {

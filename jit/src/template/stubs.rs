@@ -46,7 +46,9 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
         let start = begin(&mut m);
         match helper {
             Helper::Step | Helper::Call | Helper::Safepoint | Helper::Target => call(&mut m, helper),
-            Helper::TailCall | Helper::Version | Helper::Look | Helper::Hot => call_for_address(&mut m, helper),
+            Helper::TailCall | Helper::Version | Helper::Look | Helper::Hot => {
+                call_for_address(&mut m, helper)
+            }
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
             Helper::Exit => exit(&mut m),

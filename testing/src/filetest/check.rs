@@ -110,7 +110,9 @@ impl<'c> Run<'c> {
                 interrupter.join().map_err(|_| "the interrupter panicked")?;
                 self.is_trap(&error, TrapCause::Interrupted, &[])
             }
-            Directive::Expect { of, args, relation, number } if self.configuration.profile => {
+            Directive::Expect { of, args, relation, number }
+                if profile::is_known(of, &self.configuration) =>
+            {
                 let (_, module) = self.modules.last().expect("a case has a module");
                 let found = profile::value(self.case, module, of, args)?;
                 let holds = match relation.as_str() {

@@ -1,8 +1,17 @@
 //! What directives expect of a profile.
 
-use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module, SourceLine};
+use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module, OptimizedFunction, SourceLine};
 
 use super::case::Case;
+use crate::configuration::Configuration;
+
+/// Whether a configuration tells what an expectation is of.
+pub(super) fn is_known(of: &str, configuration: &Configuration) -> bool {
+    match of {
+        "compilations" | "recompilations" | "loop_entries" | "side_exits" => configuration.optimizes,
+        _ => configuration.profile,
+    }
+}
 
 /// The number that `of(args)` stands for.
 pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String]) -> Result<u64, String> {
@@ -18,6 +27,11 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
     let calls = |line: u32| -> Result<&IndirectCallProfile, String> {
         let mut all = profile.functions.iter().flat_map(|f| &f.indirect_calls);
         all.find(|call| is_in(call.line, line)).ok_or_else(|| format!("no indirect call ran in line {line}"))
+    };
+    let optimized = |name: &str| -> Option<OptimizedFunction> {
+        let name = name.strip_prefix('@')?;
+        let mut all = module.optimized().into_iter();
+        all.find(|function| module.verified().func_name(function.func) == name)
     };
     let counted = |counts: Vec<u64>, line: u32| {
         if counts.is_empty() {
@@ -47,6 +61,13 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
                 is_in(function.and_then(|function| function.line(branch.target)), target)
             });
             counted(found.map(|(_, b)| b.taken.into()).collect(), line)
+        }
+        ("compilations", [name]) => Ok(optimized(name).map_or(0, |f| f.compilations.into())),
+        ("recompilations", [name]) => Ok(optimized(name).map_or(0, |f| f.recompilations.into())),
+        ("loop_entries", [name]) => Ok(optimized(name).map_or(0, |f| f.loop_entries.into())),
+        ("side_exits", [name]) => {
+            let exits = optimized(name).map_or(Vec::new(), |f| f.side_exits);
+            Ok(exits.iter().map(|exit| u64::from(exit.count)).sum())
         }
         ("targets", [place]) => Ok(calls(case.line(place)?)?.targets.len() as u64),
         ("others", [place]) => Ok(calls(case.line(place)?)?.others.into()),

@@ -9,12 +9,14 @@ use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use strata_jit::abi;
-use strata_jit::optimizing::{self, Edge, Entry};
+use strata_jit::optimizing::{self, Callee, Edge, Entry};
 use strata_jit::template::interpreter::{Interpreter, Source};
 
-use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit};
+use super::{CodeObject, CodeSlot, Fault, LoadedModule, Optimized, OptimizedObject, SideExit};
 use crate::frames::{Frame, HEADER_WORDS, Place};
-use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal, SAMPLES};
+use crate::tiering::policy::{
+    COUNTED, Candidate, Decision, Event, FIRST_COUNTED, MAX_CALLEES, Policy, Refusal, SAMPLES,
+};
 use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -138,6 +140,9 @@ pub(crate) fn bump(count: &AtomicU32) {
     count.store(count.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
 }
 
+/// When the policy is asked first.
+const FIRST_CALL: u32 = 1;
+
 impl Version {
     pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
         let function = module.module.function(func).expect("defined functions have slots");
@@ -156,7 +161,7 @@ impl Version {
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
             calls: AtomicU32::new(0),
-            ask_at: AtomicU32::new(0),
+            ask_at: AtomicU32::new(FIRST_CALL),
             slot: module.slot(func),
             landing: OnceLock::new(),
             optimized: Optimized::default(),
@@ -272,6 +277,8 @@ impl Version {
     #[cold]
     #[inline(never)]
     pub(crate) fn ask(&self, event: Event, head: Option<Pc>) {
+        // What another thread has stored stays.
+        _ = self.ask_at.compare_exchange(FIRST_CALL, 0, Ordering::Relaxed, Ordering::Relaxed);
         let module = self.loaded();
         let is_settled = if module.engine.native().is_some_and(|native| native.optimizes()) {
             self.optimized.refusal().is_some() && self.native.get().is_some()
@@ -297,6 +304,12 @@ impl Version {
         }
     }
 
+    /// Whether the policy was asked about the function: not before its first call, though other functions may have been compiled
+    /// with it in place of calls.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.ask_at.load(Ordering::Relaxed) != FIRST_CALL
+    }
+
     fn compile_for(&self, policy: &dyn Policy, candidate: &Candidate<'_>) {
         let is_new = self.native.get().is_none();
         if let Err(refusal) = self.compile()
@@ -317,9 +330,6 @@ impl Version {
         let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
         if is_new {
             let slot = self.loaded().slot(self.func);
-            // The first call has been asked about.
-            slot.calls_left.store(FIRST_COUNTED[0], Ordering::Relaxed);
-            slot.back_edges_left.store(FIRST_COUNTED[1], Ordering::Relaxed);
             let entry = code.entry().cast_mut();
             // Optimized code, if there is some already, stays.
             let interpret = self.loaded().engine.native().map_or(std::ptr::null(), |native| native.interpret);
@@ -415,12 +425,12 @@ impl Version {
         true
     }
 
-    /// The instruction that a fault at an address of the function's code belongs to, and whether the code is optimized.
-    pub(crate) fn fault_at(&self, address: usize) -> Option<(Pc, Tier)> {
+    /// What a fault at an address of the function's code belongs to.
+    pub(crate) fn fault_at(&self, address: usize) -> Option<Fault> {
         let template = [self.native(), self.landing.get().and_then(|code| code.as_ref().ok())];
         let found = template.into_iter().flatten().find_map(|code| code.fault_at(address));
-        let optimized = || Some((self.optimized.fault_at(address)?, Tier::Optimizing));
-        found.map(|pc| (pc, Tier::Template)).or_else(optimized)
+        let found = found.map(|pc| Fault { pc, tier: Tier::Template, inlined: Vec::new() });
+        found.or_else(|| self.optimized.fault_at(address))
     }
 
     /// What the optimizing compiler is to know.
@@ -434,8 +444,37 @@ impl Version {
             costs: self.costs.to_vec(),
             entry,
             never: self.never(entry),
+            callees: self.callees(),
             stress: 0,
         }
+    }
+
+    /// Functions that may be inlined: those that it calls, and those that these call.
+    fn callees(&self) -> Vec<Callee> {
+        let module = self.loaded();
+        let mut callees: Vec<Callee> = Vec::new();
+        let mut open = vec![self.func];
+        while let Some(function) = open.pop().and_then(|func| module.module.function(func)) {
+            each_instruction(&function.code, |at, op, _| {
+                let Op::Call = op else { return };
+                let (call, _) = isa::Call::read(&function.code[at..]);
+                let is_known = callees.iter().any(|callee| callee.func == call.func);
+                if is_known || callees.len() >= MAX_CALLEES {
+                    return;
+                }
+                let callee = module.version_unasked(call.func);
+                if Callee::fits(callee.function()) {
+                    callees.push(Callee {
+                        func: call.func,
+                        function: callee.function().clone(),
+                        frame_words: callee.frame_words,
+                        costs: callee.costs.to_vec(),
+                    });
+                    open.push(call.func);
+                }
+            });
+        }
+        callees
     }
 
     /// Ways that branches never went while they were profiled, and not too seldom.

@@ -10,7 +10,7 @@ mod space;
 
 pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
 pub(crate) use object::CodeObject;
-pub(crate) use optimized::{Optimized, OptimizedObject, SideExit};
+pub(crate) use optimized::{Fault, Optimized, OptimizedObject, SideExit};
 pub(crate) use space::CodeSpace;
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use bytecode_spec::{FuncIndex, Function, Op, VerifiedModule};
 
 use crate::engine::Engine;
-use crate::tiering::policy::Event;
+use crate::tiering::policy::{Event, FIRST_COUNTED};
 
 /// What an engine knows of a module: shared by all its instances in all threads.
 #[derive(Debug)]
@@ -75,10 +75,14 @@ impl LoadedModule {
     #[cold]
     #[inline(never)]
     pub(crate) fn version(&self, func: FuncIndex) -> &Version {
-        let slot = self.slot(func);
-        let version = slot.get_or_make(|| Version::new(self, func));
+        let version = self.version_unasked(func);
         version.ask(Event::Calls(1), None);
         version
+    }
+
+    /// The same for a function that is not called now.
+    pub(crate) fn version_unasked(&self, func: FuncIndex) -> &Version {
+        self.slot(func).get_or_make(|| Version::new(self, func))
     }
 
     /// The slot of a defined function.
@@ -116,8 +120,8 @@ impl CodeSlot {
             version: AtomicPtr::default(),
             entry: AtomicPtr::new(entry.cast_mut()),
             register_entry: AtomicPtr::new(register_entry.cast_mut()),
-            calls_left: AtomicU32::new(0),
-            back_edges_left: AtomicU32::new(0),
+            calls_left: AtomicU32::new(FIRST_COUNTED[0]),
+            back_edges_left: AtomicU32::new(FIRST_COUNTED[1]),
         }
     }
 

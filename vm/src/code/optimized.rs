@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytecode_spec::{FuncIndex, Pc};
-use strata_jit::optimizing::{Edge, Entry, Exit, OptimizedCode, Reason, Word};
+use strata_jit::optimizing::{Edge, Entry, Exit, Inlined, OptimizedCode, Reason, Word};
 
 use super::{CodeSlot, Version, bump};
 use crate::engine::Engine;
 use crate::optimized::{OptimizedFunction, SideExitCount};
 use crate::tiering::policy::{EXITS, MAX_RECOMPILATIONS, Refusal};
+use crate::trap::Tier;
 
 /// Optimized code at its place; gives that back when dropped.
 #[derive(Debug)]
@@ -18,7 +19,8 @@ pub(crate) struct OptimizedObject {
     engine: Engine,
     start: *const u8,
     bytes: usize,
-    faults: Vec<(u32, Pc)>,
+    faults: Vec<(u32, u32, Pc)>,
+    inlined: Vec<Inlined>,
     exits: Box<[SideExit]>,
     /// The slot by which activations in other tiers go on at the head of a loop.
     slot: CodeSlot,
@@ -67,6 +69,7 @@ impl OptimizedObject {
         for &(offset, word) in &code.words {
             let word = match word {
                 Word::Version => std::ptr::from_ref(version).addr(),
+                Word::VersionOf(func) => std::ptr::from_ref(version.loaded().version_unasked(func)).addr(),
                 Word::Exit(number) => std::ptr::from_ref(&exits[number as usize]).addr(),
             };
             let bytes = (word as u64).to_ne_bytes();
@@ -79,6 +82,7 @@ impl OptimizedObject {
             start,
             bytes: code.bytes.len(),
             faults: code.faults,
+            inlined: code.inlined,
             exits,
             slot,
             engine: engine.clone(),
@@ -91,10 +95,17 @@ impl OptimizedObject {
     }
 
     /// The instruction that a fault at an address belongs to.
-    pub(crate) fn fault_at(&self, address: usize) -> Option<Pc> {
+    fn fault_at(&self, address: usize) -> Option<Fault> {
         let offset = address.checked_sub(self.start.addr())? as u32;
-        let place = self.faults.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
-        Some(self.faults[place].1)
+        let place = self.faults.binary_search_by_key(&offset, |&(offset, ..)| offset).ok()?;
+        let (_, mut function, pc) = self.faults[place];
+        let mut inlined = Vec::new();
+        while function > 0 {
+            let of = self.inlined[function as usize - 1];
+            inlined.insert(0, of);
+            function = of.caller;
+        }
+        Some(Fault { pc, tier: Tier::Optimizing, inlined })
     }
 }
 
@@ -124,6 +135,15 @@ struct State {
     wrong: BTreeSet<Edge>,
     recompilations: u32,
     refusal: Option<Refusal>,
+}
+
+/// Where an instruction of a function's code faulted.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) pc: Pc,
+    pub(crate) tier: Tier,
+    /// The functions that it is inlined in, the outermost first: their frames' headers may not be written.
+    pub(crate) inlined: Vec<Inlined>,
 }
 
 /// The key of an entry.
@@ -253,7 +273,7 @@ impl Optimized {
     }
 
     /// The instruction that a fault at an address belongs to.
-    pub(crate) fn fault_at(&self, address: usize) -> Option<Pc> {
+    pub(crate) fn fault_at(&self, address: usize) -> Option<Fault> {
         self.state().all.iter().find_map(|object| object.fault_at(address))
     }
 }

@@ -145,12 +145,13 @@ pub(crate) unsafe fn target_of_branch(frame: Frame, pc: u32) -> Option<Pc> {
         let (mut inputs, mut displacement) = (Vec::new(), None);
         for operand in op.info().operands {
             let lane = usize::from(operand.lane);
-            match operand.kind {
-                Kind::Use => inputs.push(*frame.0.add(usize::from(code.lane(lane)))),
+            if operand.kind == Kind::Use {
+                inputs.push(*frame.0.add(usize::from(code.lane(lane))));
+            } else if operand.kind == Kind::Imm32 {
                 // Of 64 bits or, its upper half left alone, of 32.
-                Kind::Imm32 => inputs.push(code.half(lane) as i32 as i64 as u64),
-                Kind::Target => displacement = Some(code.half(lane) as i32),
-                _ => {}
+                inputs.push(code.half(lane) as i32 as i64 as u64);
+            } else if operand.kind == Kind::Target {
+                displacement = Some(code.half(lane) as i32);
             }
         }
         let is_taken = match meaning(op) {
@@ -401,8 +402,7 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                     ($record:expr, $operands:ident) => {{
                         let record: *const FuncRecord = $record;
                         if (*record).slot.is_null() {
-                            let values =
-                                attempt!(host_call::tail_call_host(
+                            let values = attempt!(host_call::tail_call_host(
                                 record,
                                 Frame(fp),
                                 pc,

@@ -184,6 +184,9 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
     // SAFETY: by contract.
     unsafe {
         loop {
+            if !(*version).was_asked() {
+                (*version).ask(Event::Calls(1), None);
+            }
             if has_code(version, frame.instance()) {
                 return enter(frame, version);
             }
@@ -290,15 +293,21 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
     unsafe {
         if status == Status::Faulted as u64 {
             let (address, version) = (store.trap.get() as usize, frame.version());
+            let stop = Stop::Trap(TrapCause::MemoryOutOfBounds);
             let handlers = (*version).loaded().engine.native().and_then(|native| native.handlers);
-            let place = match handlers.and_then(|handlers| handlers.fault_at(address)) {
-                Some(words) => Place::At(store.pc.get().add(words as usize)),
-                None => {
-                    let (pc, tier) = (*version).fault_at(address).expect("only accesses to memory fault");
-                    Place::Pc(pc, tier)
-                }
-            };
-            return Stopped { stop: Stop::Trap(TrapCause::MemoryOutOfBounds), frame, place };
+            if let Some(words) = handlers.and_then(|handlers| handlers.fault_at(address)) {
+                return Stopped { stop, frame, place: Place::At(store.pc.get().add(words as usize)) };
+            }
+            let fault = (*version).fault_at(address).expect("only accesses to memory fault");
+            let (module, instance) = ((*version).loaded(), frame.instance());
+            let mut inner = frame;
+            for inlined in fault.inlined {
+                let caller = std::mem::replace(&mut inner, Frame(frame.0.add(inlined.frame as usize)));
+                let return_pc = abi::place::optimized(inlined.call.0);
+                inner.set_link(caller, return_pc as *const u64);
+                inner.set_code(module.version_unasked(inlined.func), instance);
+            }
+            return Stopped { stop, frame: inner, place: Place::Pc(fault.pc, fault.tier) };
         }
         let (place, cause) = abi::trap::parts(store.trap.get());
         let cause = TrapCause::from_code(cause).expect("a cause's code");

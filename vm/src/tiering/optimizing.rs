@@ -184,7 +184,7 @@ impl Shared {
         idle().push(optimizer);
         compiled.map_err(|refusal| match refusal {
             optimizing::Refusal::TooLarge => Refusal::TooLargeToOptimize,
-            _ => Refusal::OptimizerFailed,
+            optimizing::Refusal::Failed(_) | _ => Refusal::OptimizerFailed,
         })
     }
 }

@@ -167,13 +167,16 @@ impl Policy for Thresholds {
 /// The policy is asked about a loop at the first back edge and every so many behind it.
 pub(crate) const BACK_EDGES: u32 = strata_jit::abi::BACK_EDGES;
 
-/// Code of the template compiler asks first after so many calls and back edges,
+/// Code of the template compiler asks first after so many calls, since the first has been asked about, and back edges,
 pub(crate) const FIRST_COUNTED: [u32; 2] = [2, 1];
 /// and after so many of each behind that.
 pub(crate) const COUNTED: u32 = 1024;
 
 /// A way that a branch never went is left out of optimized code if the branch was seen so often.
 pub(crate) const SAMPLES: u32 = 32;
+
+/// Functions that the optimizing compiler is offered to inline into one.
+pub(crate) const MAX_CALLEES: usize = 16;
 
 /// Functions that may wait for the optimizing compiler; others may ask again.
 pub(crate) const MAX_QUEUED: usize = 1024;

@@ -138,11 +138,7 @@ fn held(part: Part, words: &[u64], types: &[ValType], int: Option<Reg>, float: O
         let reg = Some(Reg(words.lane(lane.into())));
         let is_float = |reg: Reg| matches!(types[reg.index()], ValType::F32 | ValType::F64);
         // A value that is returned is read as bits.
-        let found = if reg.is_some_and(is_float) {
-            reg == float && part.op != Op::Ret
-        } else {
-            reg == int
-        };
+        let found = if reg.is_some_and(is_float) { reg == float && part.op != Op::Ret } else { reg == int };
         if found {
             return lane;
         }
