@@ -77,7 +77,7 @@ impl Fetched {
         operands.iter().find(|o| o.kind == bytecode_spec::Kind::Feedback).map_or(0, |o| o.lane)
     }
 
-    /// Goes where a target says.
+    /// Goes where a target says, which the image has in bytes.
     #[inline(always)]
     fn take<M: Masm>(&mut self, m: &mut M, target: Lane) {
         let [first, second, taken] = M::ROLES.scratch;
@@ -91,15 +91,16 @@ impl Fetched {
         if let Some(counts) = counts {
             m.count(taken, counts);
         }
-        let there = Addr { disp: self.offset, ..Addr::indexed(pc, first, 3) };
+        // A sum of three would take longer, and this is what the next round of a loop waits for.
+        m.int(IntOp::Add, W64, pc, Reg(pc), Imm(self.offset as u64));
         if counts.is_some() && is_backward {
-            m.lea(W64, pc, there);
+            m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
             m.int(IntOp::And, W32, second, Reg(taken), Imm(u64::from(abi::BACK_EDGES - 1)));
             m.jump_if(Test { cond: Cond::Eq, width: W32, a: Reg(second), b: Imm(1) }, self.shared.hot);
             return Self::dispatch(m);
         }
-        m.load(Access::U16, second, there);
-        m.lea(W64, pc, there);
+        m.load(Access::U16, second, Addr::indexed(pc, first, 0));
+        m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
         Self::go_to(m, second);
     }
 
@@ -265,7 +266,7 @@ impl<M: Masm> Operands<M> for Fetched {
         m.lea(W64, place, Addr { index: Some((index_register, 2)), ..list });
         m.load(Access::S32W64, first, Addr::at(place, 0));
         let pc = M::ROLES.interpreter.pc;
-        m.lea(W64, pc, Addr { disp: self.offset, ..Addr::indexed(pc, first, 3) });
+        m.lea(W64, pc, Addr { disp: self.offset, ..Addr::indexed(pc, first, 0) });
         Self::dispatch(m);
         self.goes_on = false;
     }
