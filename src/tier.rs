@@ -44,9 +44,7 @@ impl TierChoice {
             TierChoice::Interpreter | TierChoice::Template => {
                 Some(format!("tier {} is not there on this machine", self.name()))
             }
-            TierChoice::Optimizing => {
-                Some(format!("tier {} is not part of this version", self.name()))
-            }
+            TierChoice::Optimizing => Some(format!("tier {} is not part of this version", self.name())),
         }
     }
 

@@ -59,9 +59,9 @@ fn best(runs: &[Run]) -> Option<Vec<Form>> {
         }
     }
     // What weighs the same is told apart by name, so that every run chooses the same.
-    let (best, weight) = saved.into_iter().max_by(|a, b| {
-        a.1.total_cmp(&b.1).then_with(|| format!("{:?}", a.0).cmp(&format!("{:?}", b.0)))
-    })?;
+    let (best, weight) = saved
+        .into_iter()
+        .max_by(|a, b| a.1.total_cmp(&b.1).then_with(|| format!("{:?}", a.0).cmp(&format!("{:?}", b.0))))?;
     (weight >= WORTH).then(|| [best.0, &[best.1]].concat())
 }
 
@@ -100,8 +100,9 @@ fn programs() -> Result<Vec<Program>, Box<dyn std::error::Error>> {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../programs");
     for (place, cases) in [("", ""), ("wasm", "wasm"), ("wasi", "wasi/cases")] {
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(folder.join(place))?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        let mut files: Vec<PathBuf> = fs::read_dir(folder.join(place))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<_>>()?;
         files.retain(|file| file.extension().is_some_and(|e| e == "sasm" || e == "wasm" || e == "wat"));
         files.sort();
         for file in files {

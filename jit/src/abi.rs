@@ -237,18 +237,17 @@ impl Helper {
     pub const COUNT: usize = 9;
 
     /// All of them, in their order.
-    pub const ALL: [Helper; Helper::COUNT] =
-        [
-            Helper::Step,
-            Helper::Call,
-            Helper::TailCall,
-            Helper::Safepoint,
-            Helper::Interpret,
-            Helper::Trap,
-            Helper::Version,
-            Helper::Hot,
-            Helper::Target,
-        ];
+    pub const ALL: [Helper; Helper::COUNT] = [
+        Helper::Step,
+        Helper::Call,
+        Helper::TailCall,
+        Helper::Safepoint,
+        Helper::Interpret,
+        Helper::Trap,
+        Helper::Version,
+        Helper::Hot,
+        Helper::Target,
+    ];
 
     /// Its name in listings.
     pub const fn name(self) -> &'static str {

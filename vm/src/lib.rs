@@ -43,8 +43,8 @@ mod os;
 mod stable;
 
 pub use bytecode_spec::{
-    ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Pc, SourceIndex, SourceLine, TableType,
-    Op, TrapCause, ValType,
+    ExportKind, FuncIndex, FuncType, GlobalType, Limits, MemoryType, Op, Pc, SourceIndex, SourceLine,
+    TableType, TrapCause, ValType,
 };
 pub use config::{Config, TierMode};
 pub use engine::Engine;
@@ -53,13 +53,13 @@ pub use externs::{Extern, Func, Global, Memory, Table, TypedFunc};
 pub use host::{Caller, HostResult, IntoHostFunc, WithCaller};
 pub use instance::Instance;
 pub use linker::Linker;
+#[cfg(feature = "disasm")]
+pub use listing::handler_listing;
 pub use module::Module;
 pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfile, Profile};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};
 #[cfg(feature = "disasm")]
 pub use strata_jit::disasm::Target;
-#[cfg(feature = "disasm")]
-pub use listing::handler_listing;
 pub use tiering::policy::{Candidate, Decision, Event, Policy, Refusal, Thresholds};
 pub use trap::{Backtrace, FrameInfo, Tier, Trap};
 pub use value::{ExternRef, Val, Value, Values};

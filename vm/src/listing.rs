@@ -62,7 +62,9 @@ impl Module {
                 Ok(print(&text, tier, &listing))
             }
             Tier::Template => Err(refused("there is no compiler for this machine; name another target")),
-            Tier::Interpreter => Err(refused("the interpreter runs an image of its bytecode; take tier template")),
+            Tier::Interpreter => {
+                Err(refused("the interpreter runs an image of its bytecode; take tier template"))
+            }
             Tier::Portable => Err(refused("the portable interpreter runs bytecode; take tier template")),
         }
     }

@@ -239,7 +239,10 @@ impl Fetched {
         if self.goes_on {
             Self::next(m, self.offset);
         }
-        if matches!(self.part.op.info().shape, ShapeKind::Call | ShapeKind::CallImport | ShapeKind::CallIndirect) {
+        if matches!(
+            self.part.op.info().shape,
+            ShapeKind::Call | ShapeKind::CallImport | ShapeKind::CallIndirect
+        ) {
             self.leaves = Leaves::Nothing;
         }
     }

@@ -366,8 +366,7 @@ unsafe fn execute<const PROFILE: bool, const FUEL: bool, const STEP: bool>(
                     ($record:expr, $operands:ident) => {{
                         let record: *const FuncRecord = $record;
                         if (*record).slot.is_null() {
-                            let values =
-                                attempt!(host_call::tail_call_host(
+                            let values = attempt!(host_call::tail_call_host(
                                 record,
                                 Frame(fp),
                                 pc,

@@ -23,7 +23,14 @@ pub const FROM_BYTECODE: [&str; 6] = [
 fn configurations() -> [Config; 6] {
     let interpreter = || Config::new().tier(TierMode::Interpreter);
     let portable = || Config::new().tier(TierMode::Portable);
-    [interpreter().profile(false), interpreter(), portable().profile(false), portable(), template(), Config::new()]
+    [
+        interpreter().profile(false),
+        interpreter(),
+        portable().profile(false),
+        portable(),
+        template(),
+        Config::new(),
+    ]
 }
 
 fn template() -> Config {

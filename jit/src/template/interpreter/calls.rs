@@ -226,10 +226,14 @@ impl Fetched {
 
     fn lists(&self) -> Lists {
         match self.part.op {
-            Op::CallImport => Lists { args: isa::CallImport::LANES[0], results: Some(isa::CallImport::LANES[2]), first: 5 },
-            Op::CallIndirect => {
-                Lists { args: isa::CallIndirect::LANES[1], results: Some(isa::CallIndirect::LANES[2]), first: 12 }
+            Op::CallImport => {
+                Lists { args: isa::CallImport::LANES[0], results: Some(isa::CallImport::LANES[2]), first: 5 }
             }
+            Op::CallIndirect => Lists {
+                args: isa::CallIndirect::LANES[1],
+                results: Some(isa::CallIndirect::LANES[2]),
+                first: 12,
+            },
             Op::TailCallImport => Lists { args: isa::TailCallImport::LANES[0], results: None, first: 4 },
             _ => Lists { args: isa::TailCallIndirect::LANES[1], results: None, first: 12 },
         }

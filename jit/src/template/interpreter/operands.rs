@@ -7,9 +7,7 @@ use super::{Exit, Fetched, Leaves};
 use crate::abi::{self, Helper};
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
-use crate::template::masm::{
-    Access, Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, IntOp, Masm, Test, Width,
-};
+use crate::template::masm::{Access, Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, IntOp, Masm, Test, Width};
 use crate::template::operands::{Lane, Operands};
 
 impl Fetched {
