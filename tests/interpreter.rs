@@ -13,6 +13,18 @@ fn is_generated() -> bool {
     cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))
 }
 
+/// How a call ends.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    /// What it returns; or the cause and the places of all frames.
+    result: Result<i64, (TrapCause, Vec<Place>)>,
+    memory: Vec<u8>,
+    fuel: Option<u64>,
+}
+
+/// A function and a pc.
+type Place = (String, Option<u32>);
+
 struct Program {
     store: Store<()>,
     module: Module,
@@ -33,11 +45,8 @@ impl Program {
         run.call(&mut self.store, n)
     }
 
-    /// Cause, places of all frames, and what is left behind.
-    fn outcome(
-        &mut self,
-        n: i64,
-    ) -> (Result<i64, (TrapCause, Vec<(String, Option<u32>)>)>, Vec<u8>, Option<u64>) {
+    /// How a call ends.
+    fn outcome(&mut self, n: i64) -> Outcome {
         let result = self.run(n).map_err(|error| {
             let trap = Trap::of(&error).expect("nothing else can go wrong");
             let frames = trap.backtrace().frames().iter();
@@ -45,7 +54,7 @@ impl Program {
         });
         let memory: Option<Memory> = self.instance.memory(&self.store, "memory").ok();
         let bytes = memory.map_or(Vec::new(), |memory| memory.data(&self.store).expect("its own").to_vec());
-        (result, bytes, self.store.fuel().ok())
+        Outcome { result, memory: bytes, fuel: self.store.fuel().ok() }
     }
 }
 
@@ -139,7 +148,7 @@ fn traps_in_sequences_are_at_their_instruction_and_memory_is_as_it_was_then() {
                 continue;
             }
             let expected = Program::load(portable(), text.as_bytes()).outcome(n);
-            traps += usize::from(expected.0.is_err());
+            traps += usize::from(expected.result.is_err());
             for profile in [false, true] {
                 let mut program = Program::load(interpreter().profile(profile), text.as_bytes());
                 assert_eq!(program.outcome(n), expected, "run({n}) of\n{text}");

@@ -4,7 +4,7 @@
 //! An activation of the interpreter, from its native entry to its return, has a native frame, with the frame of the function
 //! that it was entered for: where that returns, so does the interpreter.
 
-use bytecode_spec::{Op, isa};
+use bytecode_spec::{Kind, isa};
 
 use super::parts::{ANY_ARGUMENTS, RESULT, SEVERAL_RESULTS};
 use super::{Exit, Fetched};
@@ -205,14 +205,7 @@ impl Fetched {
 
     /// Lets the profile know what an indirect call calls; the record is in the last of `scratch`.
     fn count_target<M: Masm>(&mut self, m: &mut M) {
-        let feedback = match self.part.op {
-            Op::CallIndirect => isa::CallIndirect::LANES[5],
-            Op::TailCallIndirect => isa::TailCallIndirect::LANES[4],
-            _ => return,
-        };
-        if !self.profile {
-            return;
-        }
+        let Some(feedback) = self.operand(Kind::Feedback).filter(|_| self.profile) else { return };
         let [targets, identity, record] = M::ROLES.scratch;
         let (other, resume) = (m.buffer().label(), m.buffer().label());
         m.mov(targets, Mem(self.word::<M>(feedback)));
@@ -225,18 +218,8 @@ impl Fetched {
     }
 
     fn lists(&self) -> Lists {
-        match self.part.op {
-            Op::CallImport => {
-                Lists { args: isa::CallImport::LANES[0], results: Some(isa::CallImport::LANES[2]), first: 5 }
-            }
-            Op::CallIndirect => Lists {
-                args: isa::CallIndirect::LANES[1],
-                results: Some(isa::CallIndirect::LANES[2]),
-                first: 12,
-            },
-            Op::TailCallImport => Lists { args: isa::TailCallImport::LANES[0], results: None, first: 4 },
-            _ => Lists { args: isa::TailCallIndirect::LANES[1], results: None, first: 12 },
-        }
+        let args = self.operand(Kind::Uses).expect("a call has arguments");
+        Lists { args, results: self.operand(Kind::Defs), first: self.part.op.info().fixed_lanes }
     }
 
     pub(super) fn call_by_record<M: Masm>(&mut self, m: &mut M) {

@@ -1,7 +1,7 @@
 //! Images: code with handlers in place of opcodes.
 
 use bytecode_spec::isa::{self, Words};
-use bytecode_spec::{Function, Op, Reg, ShapeKind, ValType, liveness};
+use bytecode_spec::{Function, Kind, Op, Reg, ValType, liveness};
 
 use super::parts::Part;
 use super::{Interpreter, Leaves};
@@ -227,35 +227,31 @@ fn only_result(op: Op, words: &[u64], types: &[ValType]) -> Option<Reg> {
 fn rewrite_call(source: &Source<'_>, op: Op, words: &mut [u64]) {
     let slot = |func: u32| (func - source.imported_funcs) * abi::slot::SIZE as u32;
     let length = op.info().length(words);
-    match op {
-        Op::Call => {
-            let [args, func, results] = isa::Call::LANES;
-            let place = slot(words.half(func.into()));
-            set_lane(words, args.into(), (source.frame_words / 2) as u16);
-            set_half(words, func.into(), place);
-            set_lane(words, results.into(), length.expect("verified") as u16);
-        }
-        Op::TailCall => {
-            let [_, func] = isa::TailCall::LANES;
-            let place = slot(words.half(func.into()));
-            set_half(words, func.into(), place);
-        }
-        _ => {}
+    if op == Op::Call {
+        let [args, func, results] = isa::Call::LANES;
+        let place = slot(words.half(func.into()));
+        set_lane(words, args.into(), (source.frame_words / 2) as u16);
+        set_half(words, func.into(), place);
+        set_lane(words, results.into(), length.expect("verified") as u16);
+    } else if op == Op::TailCall {
+        let [_, func] = isa::TailCall::LANES;
+        let place = slot(words.half(func.into()));
+        set_half(words, func.into(), place);
     }
 }
 
 /// Counts targets in bytes instead of words.
 fn rewrite_targets(part: Part, words: &mut [u64]) {
-    let (first, count) = match part.op.info().shape {
-        ShapeKind::Jump => (isa::Jump::LANES[0].into(), 1),
-        ShapeKind::BranchUnary => (isa::BranchUnary::LANES[1].into(), 1),
-        ShapeKind::Branch => (isa::Branch::LANES[2].into(), 1),
-        ShapeKind::BranchImm => (isa::BranchImm::LANES[2].into(), 1),
-        ShapeKind::BranchTable => {
+    let info = part.op.info();
+    if !info.has_targets {
+        return;
+    }
+    let (first, count) = match info.operands.iter().find(|operand| operand.kind == Kind::Target) {
+        Some(target) => (usize::from(target.lane), 1),
+        None => {
             let (isa::BranchTable { targets, .. }, _) = isa::BranchTable::read(&*words);
             (targets.first as usize, targets.len as usize)
         }
-        _ => return,
     };
     for lane in (first..first + 2 * count).step_by(2) {
         let target = words.half(lane) << WORD_BITS;

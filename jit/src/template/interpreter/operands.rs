@@ -1,6 +1,6 @@
 //! Operands that are fetched from the instruction stream, and what the driver does with them.
 
-use bytecode_spec::{Pc, TrapCause, TypeRule, ValType};
+use bytecode_spec::{Kind, Pc, TrapCause, TypeRule, ValType};
 
 use super::parts::{BACKWARD, FLOAT};
 use super::{Exit, Fetched, Leaves};
@@ -69,10 +69,16 @@ impl Fetched {
         Self::go_to(m, first);
     }
 
-    /// The word of feedback behind a target.
-    fn feedback(&self) -> Lane {
+    /// The lane of the current instruction's operand of a kind.
+    pub(super) fn operand(&self, kind: Kind) -> Option<Lane> {
         let operands = self.part.op.info().operands;
-        operands.iter().find(|o| o.kind == bytecode_spec::Kind::Feedback).map_or(0, |o| o.lane)
+        operands.iter().find(|operand| operand.kind == kind).map(|operand| operand.lane)
+    }
+
+    /// The counts of the current branch; the one of when it was taken is the first.
+    fn counts<M: Masm>(&self) -> Option<Addr> {
+        let feedback = self.operand(Kind::Feedback).filter(|_| self.profile)?;
+        Some(self.word::<M>(feedback))
     }
 
     /// Goes where a target says, which the image has in bytes.
@@ -84,7 +90,7 @@ impl Fetched {
         if is_backward {
             self.poll(m);
         }
-        let counts = self.profile.then(|| self.word::<M>(self.feedback()));
+        let counts = self.counts::<M>();
         m.load(Access::S32W64, first, self.word::<M>(target));
         if let Some(counts) = counts {
             m.count(taken, counts);
@@ -105,9 +111,8 @@ impl Fetched {
     /// Counts that a branch was not taken.
     #[inline(always)]
     fn not_taken<M: Masm>(&self, m: &mut M) {
-        if self.profile {
-            let count = self.word::<M>(self.feedback() + 2);
-            m.count(M::ROLES.scratch[0], count);
+        if let Some(taken) = self.counts::<M>() {
+            m.count(M::ROLES.scratch[0], Addr { disp: taken.disp + 4, ..taken });
         }
     }
 

@@ -1,4 +1,5 @@
-//! The sequences that have handlers of their own.
+//! The sequences that have handlers of their own, as `cargo run -p strata-benches --example sequences` has chosen them from what the
+//! programs of the repository execute.
 
 use bytecode_spec::Op;
 
