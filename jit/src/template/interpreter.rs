@@ -200,7 +200,7 @@ impl Interpreter {
         let is_linked = m.buffer().link(M::patch);
         debug_assert!(is_linked, "all is near");
         let faults = m.buffer().take_faults();
-        let bytes = m.buffer().bytes().to_vec();
+        let bytes = m.buffer().take_bytes();
         Interpreter { bytes, entry, handlers, fault, faults, handler_of, sequences, charge, starts }
     }
 

@@ -36,31 +36,40 @@ pub struct Step {
 pub(super) struct Sequences {
     /// Node, part, and the node and handler of what they make; ascending.
     edges: Vec<(u16, u16, u16, u16)>,
+    /// So many of them are in order; the others are of sequences as long as the last one.
+    in_order: usize,
+    /// Instructions of the longest sequence.
+    longest: usize,
 }
 
 impl Sequences {
-    /// Adds a sequence; its beginning is there already.
+    /// Adds a sequence; all that are shorter are there already.
     pub(super) fn add(&mut self, parts: &[Part], handler: u16) {
         let Some((&last, beginning)) = parts.split_last() else { return };
         let Some((&first, rest)) = beginning.split_first() else { return };
-        let node = rest.iter().try_fold(first.number() as u16, |node, part| {
-            let edges = self.edges.iter();
-            edges.rev().find(|edge| (edge.0, edge.1) == (node, part.number() as u16)).map(|edge| edge.2)
-        });
-        let node = node.expect("the beginning of a sequence is one");
+        if parts.len() > self.longest {
+            self.longest = parts.len();
+            self.finish();
+        }
+        let node =
+            rest.iter().try_fold(first.number() as u16, |node, &part| Some(self.behind(node, part)?.0));
+        let node = node.expect("the beginning of a sequence is one, and shorter ones come first");
         let next = (Part::COUNT + self.edges.len()) as u16;
         self.edges.push((node, last.number() as u16, next, handler));
     }
 
+    /// Puts edges in their order.
     pub(super) fn finish(&mut self) {
         self.edges.sort_unstable();
+        self.in_order = self.edges.len();
     }
 
     /// Node and handler of what is behind a node.
     #[inline]
     fn behind(&self, node: u16, part: Part) -> Option<(u16, u16)> {
         let part = part.number() as u16;
-        let place = self.edges.binary_search_by_key(&(node, part), |edge| (edge.0, edge.1)).ok()?;
+        let edges = &self.edges[..self.in_order];
+        let place = edges.binary_search_by_key(&(node, part), |edge| (edge.0, edge.1)).ok()?;
         Some((self.edges[place].2, self.edges[place].3))
     }
 }
