@@ -124,7 +124,7 @@ fn list_handlers<M: Boundary>(masm: M, syntax: &Syntax, op: Op, profile: bool) -
         let names: Vec<String> = parts.iter().map(Part::to_string).collect();
         let symbol = |target: u32| match target.checked_sub(range.start) {
             Some(distance) if target < range.end => format!("+{distance:02x}"),
-            _ => format!("{target:05x}"),
+            _ => "elsewhere".to_owned(),
         };
         let mut lines = Vec::new();
         let mut offset = range.start;

@@ -178,6 +178,11 @@ impl Buffer {
         })
     }
 
+    /// Takes the code out of the buffer.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// The code.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]

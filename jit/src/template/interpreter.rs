@@ -2,8 +2,8 @@
 //!
 //! Operands come from the instruction stream. An *image* of a function's code has, in place of opcodes, where their handlers
 //! are: in units of eight bytes from the first. A handler ends by going to the next one. The last result is also in an
-//! accumulator, one for integers and one for floats; which handlers take an operand from there is chosen for each basic block when
-//! an image is made: where control can enter, none does. Sequences change the first instruction's word only, so what goes to one in
+//! accumulator, one for integers and one for floats; which handlers take an operand from there is chosen when an image is made: those
+//! that find it there whichever way control comes. Code outside enters functions at their start only. Sequences change the first instruction's word only, so what goes to one in
 //! the middle finds it.
 //!
 //! Frames are those of all tiers. See `calls` for how it is entered and left, and `sequences` for how these were chosen.
@@ -78,7 +78,7 @@ enum Leaves {
 /// Code out of line; offsets are of the instruction that it belongs to, in bytes from the current pc.
 #[derive(Clone, Copy, Debug)]
 enum Exit {
-    /// Something asks for attention; `resume` follows, with nothing in scratch registers and accumulators.
+    /// Something asks for attention; `resume` follows, with nothing in scratch registers.
     Poll { offset: i32, resume: Label },
     /// The slot in the first of `scratch` has no version yet.
     Version { again: Label },
@@ -199,7 +199,7 @@ impl Interpreter {
         let is_linked = m.buffer().link(M::patch);
         debug_assert!(is_linked, "all is near");
         let faults = m.buffer().take_faults();
-        let bytes = m.buffer().bytes().to_vec();
+        let bytes = m.buffer().take_bytes();
         Interpreter { bytes, entry, handlers, fault, faults, handler_of, sequences, charge, starts }
     }
 

@@ -4,7 +4,7 @@
 //! An activation of the interpreter, from its native entry to its return, has a native frame, with the frame of the function
 //! that it was entered for: where that returns, so does the interpreter.
 
-use bytecode_spec::{Op, isa};
+use bytecode_spec::{Kind, isa};
 
 use super::parts::{ANY_ARGUMENTS, RESULT, SEVERAL_RESULTS};
 use super::{Exit, Fetched};
@@ -15,8 +15,14 @@ use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Access, Addr, Cond, Gpr, IntOp, Masm, Test};
 use crate::template::operands::Lane;
 
-/// Bytes of the native frame: the frame that the interpreter was entered for.
-const NATIVE: i32 = 16;
+/// Bytes of the native frame. Its first word is the frame that the interpreter was entered for.
+const NATIVE: i32 = 32;
+/// Where it keeps a record while a helper runs.
+const RECORD: i32 = 8;
+/// Where it keeps the accumulators.
+const ACCUMULATOR: i32 = 16;
+/// See [`ACCUMULATOR`].
+const FLOAT_ACCUMULATOR: i32 = 24;
 
 const fn is(cond: Cond, a: crate::template::masm::Int, b: crate::template::masm::Int) -> Test {
     Test { cond, width: W64, a, b }
@@ -39,6 +45,16 @@ impl Fetched {
     /// Whether the frame in a register is the one that the interpreter was entered for.
     fn is_entry<M: Masm>(frame: Gpr) -> Test {
         is(Cond::Eq, Reg(frame), Mem(Addr::at(M::ROLES.stack, 0)))
+    }
+
+    /// Calls a helper's stub at a branch, whose target may find something in the accumulators.
+    fn helper_at_branch<M: Masm>(m: &mut M, helper: Helper) {
+        let (stack, roles) = (M::ROLES.stack, M::ROLES.interpreter);
+        m.store_slot(Addr::at(stack, ACCUMULATOR), Reg(roles.accumulator));
+        m.store_float_slot(Addr::at(stack, FLOAT_ACCUMULATOR), roles.float_accumulator);
+        Self::helper(m, helper);
+        m.mov(roles.accumulator, Mem(Addr::at(stack, ACCUMULATOR)));
+        m.fmov(roles.float_accumulator, Mem(Addr::at(stack, FLOAT_ACCUMULATOR)));
     }
 
     /// The place behind the current frame, in the callee's register.
@@ -189,14 +205,7 @@ impl Fetched {
 
     /// Lets the profile know what an indirect call calls; the record is in the last of `scratch`.
     fn count_target<M: Masm>(&mut self, m: &mut M) {
-        let feedback = match self.part.op {
-            Op::CallIndirect => isa::CallIndirect::LANES[5],
-            Op::TailCallIndirect => isa::TailCallIndirect::LANES[4],
-            _ => return,
-        };
-        if !self.profile {
-            return;
-        }
+        let Some(feedback) = self.operand(Kind::Feedback).filter(|_| self.profile) else { return };
         let [targets, identity, record] = M::ROLES.scratch;
         let (other, resume) = (m.buffer().label(), m.buffer().label());
         m.mov(targets, Mem(self.word::<M>(feedback)));
@@ -209,18 +218,8 @@ impl Fetched {
     }
 
     fn lists(&self) -> Lists {
-        match self.part.op {
-            Op::CallImport => {
-                Lists { args: isa::CallImport::LANES[0], results: Some(isa::CallImport::LANES[2]), first: 5 }
-            }
-            Op::CallIndirect => Lists {
-                args: isa::CallIndirect::LANES[1],
-                results: Some(isa::CallIndirect::LANES[2]),
-                first: 12,
-            },
-            Op::TailCallImport => Lists { args: isa::TailCallImport::LANES[0], results: None, first: 4 },
-            _ => Lists { args: isa::TailCallIndirect::LANES[1], results: None, first: 12 },
-        }
+        let args = self.operand(Kind::Uses).expect("a call has arguments");
+        Lists { args, results: self.operand(Kind::Defs), first: self.part.op.info().fixed_lanes }
     }
 
     pub(super) fn call_by_record<M: Masm>(&mut self, m: &mut M) {
@@ -453,7 +452,7 @@ impl Fetched {
         m.buffer().bind(self.shared.hot);
         let (go_on, call) = (m.buffer().label(), m.buffer().label());
         m.mov(second, Reg(roles.pc));
-        Self::helper(m, Helper::Look);
+        Self::helper_at_branch(m, Helper::Look);
         m.jump_if(is(Cond::Eq, Reg(first), Imm(0)), go_on);
         let target = Addr::at(roles.store, abi::store::TARGET);
         m.jump_if(is(Cond::Ne, Reg(frame), Mem(Addr::at(stack, 0))), call);
@@ -512,7 +511,7 @@ impl Fetched {
             match exit {
                 Exit::Poll { offset, resume } => {
                     place(m, offset);
-                    Self::helper(m, Helper::Safepoint);
+                    Self::helper_at_branch(m, Helper::Safepoint);
                     m.jump(resume);
                 }
                 Exit::Version { again } => {
@@ -521,10 +520,10 @@ impl Fetched {
                     m.jump(again);
                 }
                 Exit::Target { offset, resume } => {
-                    m.store_slot(Addr::at(stack, 8), Reg(third));
+                    m.store_slot(Addr::at(stack, RECORD), Reg(third));
                     place(m, offset);
                     Self::helper(m, Helper::Target);
-                    m.mov(third, Mem(Addr::at(stack, 8)));
+                    m.mov(third, Mem(Addr::at(stack, RECORD)));
                     m.jump(resume);
                 }
                 Exit::Call { offset, results } => {

@@ -1,7 +1,7 @@
 //! Images: code with handlers in place of opcodes.
 
 use bytecode_spec::isa::{self, Words};
-use bytecode_spec::{Function, Op, Reg, ValType};
+use bytecode_spec::{Function, Kind, Op, Reg, ValType};
 
 use super::parts::Part;
 use super::{Interpreter, Leaves};
@@ -36,31 +36,40 @@ pub struct Step {
 pub(super) struct Sequences {
     /// Node, part, and the node and handler of what they make; ascending.
     edges: Vec<(u16, u16, u16, u16)>,
+    /// So many of them are in order; the others are of sequences as long as the last one.
+    in_order: usize,
+    /// Instructions of the longest sequence.
+    longest: usize,
 }
 
 impl Sequences {
-    /// Adds a sequence; its beginning is there already.
+    /// Adds a sequence; all that are shorter are there already.
     pub(super) fn add(&mut self, parts: &[Part], handler: u16) {
         let Some((&last, beginning)) = parts.split_last() else { return };
         let Some((&first, rest)) = beginning.split_first() else { return };
-        let node = rest.iter().try_fold(first.number() as u16, |node, part| {
-            let edges = self.edges.iter();
-            edges.rev().find(|edge| (edge.0, edge.1) == (node, part.number() as u16)).map(|edge| edge.2)
-        });
-        let node = node.expect("the beginning of a sequence is one");
+        if parts.len() > self.longest {
+            self.longest = parts.len();
+            self.finish();
+        }
+        let node =
+            rest.iter().try_fold(first.number() as u16, |node, &part| Some(self.behind(node, part)?.0));
+        let node = node.expect("the beginning of a sequence is one, and shorter ones come first");
         let next = (Part::COUNT + self.edges.len()) as u16;
         self.edges.push((node, last.number() as u16, next, handler));
     }
 
+    /// Puts edges in their order.
     pub(super) fn finish(&mut self) {
         self.edges.sort_unstable();
+        self.in_order = self.edges.len();
     }
 
     /// Node and handler of what is behind a node.
     #[inline]
     fn behind(&self, node: u16, part: Part) -> Option<(u16, u16)> {
         let part = part.number() as u16;
-        let place = self.edges.binary_search_by_key(&(node, part), |edge| (edge.0, edge.1)).ok()?;
+        let edges = &self.edges[..self.in_order];
+        let place = edges.binary_search_by_key(&(node, part), |edge| (edge.0, edge.1)).ok()?;
         Some((self.edges[place].2, self.edges[place].3))
     }
 }
@@ -88,63 +97,127 @@ impl Interpreter {
             });
             open = sequence.or(Some((pc, part.number() as u16)));
             rewrite_call(source, part.op, &mut image[pc..]);
+            rewrite_targets(part, &mut image[pc..]);
         });
         leaders
     }
 
     /// Calls `visit` with each instruction of a function, in the order of the code.
-    pub fn each_step(&self, source: &Source<'_>, mut visit: impl FnMut(Step)) {
+    pub fn each_step(&self, source: &Source<'_>, visit: impl FnMut(Step)) {
+        let code = source.function.code.as_slice();
+        let mut edges = Edges::of(code);
+        let mut steps = Vec::new();
+        // What comes back to the head of a loop may leave less there than what came first.
+        while !self.walk(source, &mut edges, &mut steps) {
+            steps.clear();
+        }
+        steps.into_iter().for_each(visit);
+    }
+
+    /// Goes through the code once; false if a branch backwards left less in the accumulators than its target was taken to find.
+    fn walk(&self, source: &Source<'_>, edges: &mut Edges, steps: &mut Vec<Step>) -> bool {
         let code = source.function.code.as_slice();
         let types = source.function.registers.as_slice();
-        let mut is_target = vec![false; code.len() + 1];
-        isa::each_row(code, |pc, row, words, _| {
-            row.each_target(words, |displacement| {
-                is_target[(pc as i64 + i64::from(displacement)) as usize] = true;
-            });
-        });
-        // What is in the accumulators.
-        let (mut int, mut float) = (None, None);
-        let mut follows = false;
+        let mut held = Some(Accumulators::default());
+        let (mut follows, mut is_done) = (false, true);
         isa::each_row(code, |pc, row, words, _| {
             let op = Op::from_code(words.lane(0)).expect("verified");
-            if is_target[pc] {
-                (int, float) = (None, None);
+            if edges.is_target(pc) {
+                edges.enter(pc, held, types);
+                held = edges.at[pc].flatten();
                 follows = false;
             }
+            let mut now = held.unwrap_or_default();
             follows &= source.costs.get(pc).is_none_or(|&cost| cost == 0);
             let form = Part::of(op, words, types);
-            let part = Part { held: held(form, words, types, int, float), ..form };
-            visit(Step { pc, part, follows });
+            steps.push(Step { pc, part: Part { held: now.lane_of(form, words, types), ..form }, follows });
             let reg = |lane: u8| Some(Reg(words.lane(lane.into())));
             match self.handler_of[form.number()].leaves {
                 Leaves::Same => {}
-                Leaves::Int(lane) => int = reg(lane),
-                Leaves::Float(lane) => float = reg(lane),
-                Leaves::Nothing => (int, float) = (None, None),
+                Leaves::Int(lane) => now.int = reg(lane),
+                Leaves::Float(lane) => now.float = reg(lane),
+                Leaves::Nothing => now = Accumulators::default(),
             }
             if row.calls {
-                int = only_result(op, words, types);
+                now.int = only_result(op, words, types);
             }
+            row.each_target(words, |displacement| {
+                let target = (pc as i64 + i64::from(displacement)) as usize;
+                let is_less = edges.enter(target, Some(now), types);
+                is_done &= !is_less || target > pc;
+            });
             follows = !row.calls && !row.ends;
+            held = (!row.ends).then_some(now);
         });
+        is_done
     }
 }
 
-/// The lane of an operand that is in an accumulator, if any is.
-fn held(part: Part, words: &[u64], types: &[ValType], int: Option<Reg>, float: Option<Reg>) -> u8 {
-    let mut lanes = part.lanes();
-    while lanes != 0 {
-        let lane = lanes.trailing_zeros() as u8;
-        let reg = Some(Reg(words.lane(lane.into())));
-        let is_float = |reg: Reg| matches!(types[reg.index()], ValType::F32 | ValType::F64);
-        // A value that is returned is read as bits.
-        let found = if reg.is_some_and(is_float) { reg == float && part.op != Op::Ret } else { reg == int };
-        if found {
-            return lane;
+/// The registers whose values are in the accumulators too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Accumulators {
+    int: Option<Reg>,
+    float: Option<Reg>,
+}
+
+impl Accumulators {
+    /// The lane of an operand that is in one of them, if any is.
+    fn lane_of(self, part: Part, words: &[u64], types: &[ValType]) -> u8 {
+        let mut lanes = part.lanes();
+        while lanes != 0 {
+            let lane = lanes.trailing_zeros() as u8;
+            let reg = Reg(words.lane(lane.into()));
+            // A value that is returned is read as bits.
+            let held = match types[reg.index()] {
+                ValType::F32 | ValType::F64 => self.float.filter(|_| part.op != Op::Ret),
+                ValType::I32 | ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.int,
+            };
+            if held == Some(reg) {
+                return lane;
+            }
+            lanes &= lanes - 1;
         }
-        lanes &= lanes - 1;
+        0
     }
-    0
+}
+
+/// What is in the accumulators where branches go: whatever is there whichever way control comes. No references, for whoever looks at
+/// frames at safepoints.
+struct Edges {
+    /// By pc; `None` where no branch goes, `Some(None)` where control has not come from anywhere yet.
+    at: Vec<Option<Option<Accumulators>>>,
+}
+
+impl Edges {
+    fn of(code: &[u64]) -> Edges {
+        let mut at = vec![None; code.len() + 1];
+        isa::each_row(code, |pc, row, words, _| {
+            row.each_target(words, |displacement| {
+                at[(pc as i64 + i64::from(displacement)) as usize] = Some(None);
+            });
+        });
+        Edges { at }
+    }
+
+    fn is_target(&self, pc: usize) -> bool {
+        self.at[pc].is_some()
+    }
+
+    /// Control comes to a target, if from anywhere, with that in the accumulators. Whether less is there now than was before.
+    fn enter(&mut self, target: usize, from: Option<Accumulators>, types: &[ValType]) -> bool {
+        let Some(from) = from else { return false };
+        let before = self.at[target].flatten();
+        let is_value = |reg: &Reg| !types[reg.index()].is_ref();
+        let now = match before {
+            None => Accumulators { int: from.int.filter(is_value), ..from },
+            Some(before) => Accumulators {
+                int: before.int.filter(|_| before.int == from.int),
+                float: before.float.filter(|_| before.float == from.float),
+            },
+        };
+        self.at[target] = Some(Some(now));
+        before.is_some_and(|before| before != now)
+    }
 }
 
 /// The register that a call's only result goes to, if it is no float.
@@ -158,29 +231,47 @@ fn only_result(op: Op, words: &[u64], types: &[ValType]) -> Option<Reg> {
 fn rewrite_call(source: &Source<'_>, op: Op, words: &mut [u64]) {
     let slot = |func: u32| (func - source.imported_funcs) * abi::slot::SIZE as u32;
     let length = op.info().length(words);
-    match op {
-        Op::Call => {
-            let [args, func, results] = isa::Call::LANES;
-            let place = slot(words.half(func.into()));
-            set_lane(words, args, (source.frame_words / 2) as u16);
-            set_half(words, func, place);
-            set_lane(words, results, length.expect("verified") as u16);
-        }
-        Op::TailCall => {
-            let [_, func] = isa::TailCall::LANES;
-            let place = slot(words.half(func.into()));
-            set_half(words, func, place);
-        }
-        _ => {}
+    if op == Op::Call {
+        let [args, func, results] = isa::Call::LANES;
+        let place = slot(words.half(func.into()));
+        set_lane(words, args.into(), (source.frame_words / 2) as u16);
+        set_half(words, func.into(), place);
+        set_lane(words, results.into(), length.expect("verified") as u16);
+    } else if op == Op::TailCall {
+        let [_, func] = isa::TailCall::LANES;
+        let place = slot(words.half(func.into()));
+        set_half(words, func.into(), place);
     }
 }
 
-fn set_half(words: &mut [u64], lane: u8, bits: u32) {
+/// Counts targets in bytes instead of words.
+fn rewrite_targets(part: Part, words: &mut [u64]) {
+    let info = part.op.info();
+    if !info.has_targets {
+        return;
+    }
+    let (first, count) = match info.operands.iter().find(|operand| operand.kind == Kind::Target) {
+        Some(target) => (usize::from(target.lane), 1),
+        None => {
+            let (isa::BranchTable { targets, .. }, _) = isa::BranchTable::read(&*words);
+            (targets.first as usize, targets.len as usize)
+        }
+    };
+    for lane in (first..first + 2 * count).step_by(2) {
+        let target = words.half(lane) << WORD_BITS;
+        set_half(words, lane, target);
+    }
+}
+
+/// The logarithm of a word's bytes.
+const WORD_BITS: u32 = size_of::<u64>().ilog2();
+
+fn set_half(words: &mut [u64], lane: usize, bits: u32) {
     set_lane(words, lane, bits as u16);
     set_lane(words, lane + 1, (bits >> 16) as u16);
 }
 
-fn set_lane(words: &mut [u64], lane: u8, bits: u16) {
-    let (word, shift) = (usize::from(lane) / isa::LANES_PER_WORD, 16 * (u32::from(lane) % 4));
+fn set_lane(words: &mut [u64], lane: usize, bits: u16) {
+    let (word, shift) = (lane / isa::LANES_PER_WORD, 16 * (lane % isa::LANES_PER_WORD));
     words[word] = words[word] & !(0xffff << shift) | u64::from(bits) << shift;
 }

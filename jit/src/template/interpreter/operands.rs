@@ -1,6 +1,6 @@
 //! Operands that are fetched from the instruction stream, and what the driver does with them.
 
-use bytecode_spec::{Pc, TrapCause, TypeRule, ValType};
+use bytecode_spec::{Kind, Pc, TrapCause, TypeRule, ValType};
 
 use super::parts::{BACKWARD, FLOAT};
 use super::{Exit, Fetched, Leaves};
@@ -69,13 +69,19 @@ impl Fetched {
         Self::go_to(m, first);
     }
 
-    /// The word of feedback behind a target.
-    fn feedback(&self) -> Lane {
+    /// The lane of the current instruction's operand of a kind.
+    pub(super) fn operand(&self, kind: Kind) -> Option<Lane> {
         let operands = self.part.op.info().operands;
-        operands.iter().find(|o| o.kind == bytecode_spec::Kind::Feedback).map_or(0, |o| o.lane)
+        operands.iter().find(|operand| operand.kind == kind).map(|operand| operand.lane)
     }
 
-    /// Goes where a target says.
+    /// The counts of the current branch; the one of when it was taken is the first.
+    fn counts<M: Masm>(&self) -> Option<Addr> {
+        let feedback = self.operand(Kind::Feedback).filter(|_| self.profile)?;
+        Some(self.word::<M>(feedback))
+    }
+
+    /// Goes where a target says, which the image has in bytes.
     #[inline(always)]
     fn take<M: Masm>(&mut self, m: &mut M, target: Lane) {
         let [first, second, taken] = M::ROLES.scratch;
@@ -84,29 +90,29 @@ impl Fetched {
         if is_backward {
             self.poll(m);
         }
-        let counts = self.profile.then(|| self.word::<M>(self.feedback()));
+        let counts = self.counts::<M>();
         m.load(Access::S32W64, first, self.word::<M>(target));
         if let Some(counts) = counts {
             m.count(taken, counts);
         }
-        let there = Addr { disp: self.offset, ..Addr::indexed(pc, first, 3) };
+        // A sum of three would take longer, and this is what the next round of a loop waits for.
+        m.int(IntOp::Add, W64, pc, Reg(pc), Imm(self.offset as u64));
         if counts.is_some() && is_backward {
-            m.lea(W64, pc, there);
+            m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
             m.int(IntOp::And, W32, second, Reg(taken), Imm(u64::from(abi::BACK_EDGES - 1)));
             m.jump_if(Test { cond: Cond::Eq, width: W32, a: Reg(second), b: Imm(1) }, self.shared.hot);
             return Self::dispatch(m);
         }
-        m.load(Access::U16, second, there);
-        m.lea(W64, pc, there);
+        m.load(Access::U16, second, Addr::indexed(pc, first, 0));
+        m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
         Self::go_to(m, second);
     }
 
     /// Counts that a branch was not taken.
     #[inline(always)]
     fn not_taken<M: Masm>(&self, m: &mut M) {
-        if self.profile {
-            let count = self.word::<M>(self.feedback() + 2);
-            m.count(M::ROLES.scratch[0], count);
+        if let Some(taken) = self.counts::<M>() {
+            m.count(M::ROLES.scratch[0], Addr { disp: taken.disp + 4, ..taken });
         }
     }
 
@@ -263,7 +269,7 @@ impl<M: Masm> Operands<M> for Fetched {
         m.lea(W64, place, Addr { index: Some((index_register, 2)), ..list });
         m.load(Access::S32W64, first, Addr::at(place, 0));
         let pc = M::ROLES.interpreter.pc;
-        m.lea(W64, pc, Addr { disp: self.offset, ..Addr::indexed(pc, first, 3) });
+        m.lea(W64, pc, Addr { disp: self.offset, ..Addr::indexed(pc, first, 0) });
         Self::dispatch(m);
         self.goes_on = false;
     }

@@ -235,10 +235,8 @@ impl Part {
     /// The lanes of operands that may be in an accumulator.
     #[inline(always)]
     pub(super) fn lanes(self) -> u16 {
-        match self.op.info().shape {
-            ShapeKind::Ret if self.kind != 1 => 0,
-            _ => FORMS[self.op as usize].lanes,
-        }
+        let has_one = self.op.info().shape != ShapeKind::Ret || self.kind == 1;
+        if has_one { FORMS[self.op as usize].lanes } else { 0 }
     }
 
     /// The shift of an indexed access, and whether it has an offset; `None` for any.
@@ -252,10 +250,10 @@ impl Part {
 
     /// Whether an access has no offset.
     pub(super) fn has_no_offset(self) -> bool {
-        match self.op.info().shape {
-            ShapeKind::Load | ShapeKind::Store => self.kind != OFFSET,
-            ShapeKind::LoadIndexed | ShapeKind::StoreIndexed => matches!(self.kind, 0 | NATURAL_SHIFT),
-            _ => false,
+        let shape = self.op.info().shape;
+        if matches!(shape, ShapeKind::LoadIndexed | ShapeKind::StoreIndexed) {
+            return matches!(self.kind, 0 | NATURAL_SHIFT);
         }
+        matches!(shape, ShapeKind::Load | ShapeKind::Store) && self.kind != OFFSET
     }
 }
