@@ -216,7 +216,8 @@ fn machine_code_takes_over_in_the_middle_of_sequences() {
         for file in [format!("{}.sasm", fields[0]), format!("wasm/{}.wasm", fields[0])] {
             let program = std::fs::read(kernels.join(&file)).expect("every kernel has both forms");
             for tier1_back_edges in [1, 1025, 3000] {
-                let thresholds = Thresholds { tier1_calls: 0, tier1_back_edges };
+                let thresholds =
+                    Thresholds { tier1_calls: 0, tier1_back_edges, tier2_calls: 0, tier2_back_edges: 0 };
                 let mut program = Program::load(Config::new().policy(thresholds), &program);
                 assert_eq!(program.run(n).expect("kernels do not trap"), expected, "{file}");
                 // The kernel that calls has no loops.
