@@ -330,9 +330,7 @@ fn bench_writes_json() {
     let names: Vec<&str> = tiers.iter().map(|tier| tier["tier"].as_str().unwrap()).collect();
     assert_eq!(names, ["portable", "interpreter", "auto"]);
     assert_eq!(tiers[0]["ratio"], 1.0);
-    assert_eq!(tiers[1]["skipped"], "tier interpreter is not part of this version");
-    assert_eq!(tiers[1]["call_us"], serde_json::json!([]));
-    for tier in [&tiers[0], &tiers[2]] {
+    for tier in tiers {
         assert_eq!(tier["call_us"].as_array().unwrap().len(), 3);
         assert!(tier["min_us"].as_f64().unwrap() <= tier["median_us"].as_f64().unwrap());
     }

@@ -215,7 +215,7 @@ fn executions(function: &Function, profile: &FunctionProfile) -> Vec<u64> {
         if row.ends {
             let op = Op::from_code(words[0] as u16).expect("verified");
             if op == Op::Jump {
-                bytecode_spec::liveness::for_each_target(op, words, |displacement| {
+                bytecode_spec::liveness::for_each_target(words, |displacement| {
                     if displacement > 0 {
                         entering[pc + displacement as usize] += running;
                     }
