@@ -110,7 +110,7 @@ pub(crate) fn run_and(options: &Options, report: impl FnOnce(&Module)) -> Result
     let started = Instant::now();
     let name = program::name_of(&options.file);
     let profile = options.profile || options.tier.profiles();
-    let engine = Engine::new(options.limits.apply(Config::new()).profile(profile).tier(options.tier.mode()));
+    let engine = Engine::new(options.tier.apply(options.limits.apply(Config::new()).profile(profile)));
     let module = program::load(&engine, &options.file)?;
     let invoke = options.invoke.as_deref().unwrap_or_else(|| program::entry(&module));
     let (args, program_args) = arguments(options, &module, &name, invoke)?;

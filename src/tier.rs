@@ -1,7 +1,7 @@
 //! The tiers that can be asked for, and those that this version has.
 
 use clap::ValueEnum;
-use strata::TierMode;
+use strata::{Config, Thresholds, TierMode};
 
 use crate::failure::{Failure, REFUSED};
 
@@ -16,6 +16,8 @@ pub(crate) enum TierChoice {
     Template,
     /// Optimized machine code
     Optimizing,
+    /// Each function in the tier it has earned, the optimizing one included
+    Peak,
     /// Each function in the tier it has earned
     Auto,
 }
@@ -32,6 +34,7 @@ impl TierChoice {
             TierChoice::Interpreter => "interpreter",
             TierChoice::Template => "template",
             TierChoice::Optimizing => "optimizing",
+            TierChoice::Peak => "peak",
             TierChoice::Auto => "auto",
         }
     }
@@ -40,10 +43,8 @@ impl TierChoice {
     pub(crate) fn missing(self) -> Option<String> {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
-            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing if HAS_MACHINE_CODE => {
-                None
-            }
-            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
+            _ if HAS_MACHINE_CODE => None,
+            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing | TierChoice::Peak => {
                 Some(format!("tier {} is not there on this machine", self.name()))
             }
         }
@@ -54,25 +55,26 @@ impl TierChoice {
         match self.missing() {
             Some(missing) => Err(Failure::Message {
                 status: REFUSED,
-                text: format!("{missing}; take portable, interpreter, template, optimizing or auto"),
+                text: format!("{missing}; take portable, interpreter, template, optimizing, peak or auto"),
             }),
             None => Ok(()),
         }
     }
 
-    /// The engine's mode.
-    pub(crate) fn mode(self) -> TierMode {
+    /// Has an engine run code so.
+    pub(crate) fn apply(self, config: Config) -> Config {
         match self {
-            TierChoice::Portable => TierMode::Portable,
-            TierChoice::Template => TierMode::Template,
-            TierChoice::Optimizing => TierMode::Optimizing,
-            TierChoice::Interpreter => TierMode::Interpreter,
-            TierChoice::Auto => TierMode::Auto,
+            TierChoice::Portable => config.tier(TierMode::Portable),
+            TierChoice::Template => config.tier(TierMode::Template),
+            TierChoice::Optimizing => config.tier(TierMode::Optimizing),
+            TierChoice::Interpreter => config.tier(TierMode::Interpreter),
+            TierChoice::Auto => config,
+            TierChoice::Peak => config.policy(Thresholds::PEAK),
         }
     }
 
     /// Whether code is profiled for the tiers above the first.
     pub(crate) fn profiles(self) -> bool {
-        self == TierChoice::Auto
+        matches!(self, TierChoice::Auto | TierChoice::Peak)
     }
 }

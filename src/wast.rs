@@ -58,7 +58,7 @@ impl Counts {
 /// Runs scripts and gives the exit status.
 pub(crate) fn wast(options: &Options) -> Result<i32, Failure> {
     options.tier.require()?;
-    let engine = Engine::new(Config::new().profile(options.tier.profiles()).tier(options.tier.mode()));
+    let engine = Engine::new(options.tier.apply(Config::new().profile(options.tier.profiles())));
     let mut output = Output::new();
     let mut total = Counts::default();
     let mut unread = None;

@@ -316,7 +316,7 @@ fn call_loop(store: &mut Store<()>, instance: Instance, rounds: i32) -> Result<i
 #[test]
 fn workers_make_code_while_the_program_goes_on() -> Result {
     for workers in [0, 1, 3] {
-        let engine = Engine::new(Config::new().workers(workers));
+        let engine = Engine::new(Config::new().policy(Thresholds::PEAK).workers(workers));
         let (mut store, module, instance) = load(&engine, LOOP)?;
         let (few, expected) =
             (call_loop(&mut store, instance, 3)?, call_loop(&mut store, instance, 200_000)?);

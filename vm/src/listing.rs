@@ -122,7 +122,7 @@ impl Module {
 /// use strata::{Op, Target, handler_listing};
 /// let listing = handler_listing(Op::AddI32, Target::X86_64, false);
 /// let lines: Vec<&str> = listing.lines().skip_while(|line| !line.starts_with("add.i32:")).collect();
-/// assert!(lines[1].contains("movzx r8d, word [r13+6]"), "{listing}");
+/// assert!(lines[1].contains("movzx r8d, word ptr [r13+6]"), "{listing}");
 /// ```
 pub fn handler_listing(op: Op, target: Target, profile: bool) -> String {
     let listing = target.list_handlers(op, profile);

@@ -140,9 +140,6 @@ pub(crate) fn bump(count: &AtomicU32) {
     count.store(count.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
 }
 
-/// When the policy is asked first.
-const FIRST_CALL: u32 = 1;
-
 impl Version {
     pub(crate) fn new(module: &LoadedModule, func: FuncIndex) -> Version {
         let function = module.module.function(func).expect("defined functions have slots");
@@ -161,7 +158,7 @@ impl Version {
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
             calls: AtomicU32::new(0),
-            ask_at: AtomicU32::new(FIRST_CALL),
+            ask_at: AtomicU32::new(abi::version::FIRST_CALL),
             slot: module.slot(func),
             landing: OnceLock::new(),
             optimized: Optimized::default(),
@@ -278,7 +275,7 @@ impl Version {
     #[inline(never)]
     pub(crate) fn ask(&self, event: Event, head: Option<Pc>) {
         // What another thread has stored stays.
-        _ = self.ask_at.compare_exchange(FIRST_CALL, 0, Ordering::Relaxed, Ordering::Relaxed);
+        _ = self.ask_at.compare_exchange(abi::version::FIRST_CALL, 0, Ordering::Relaxed, Ordering::Relaxed);
         let module = self.loaded();
         let is_settled = if module.engine.native().is_some_and(|native| native.optimizes()) {
             self.optimized.refusal().is_some() && self.native.get().is_some()
@@ -307,7 +304,7 @@ impl Version {
     /// Whether the policy was asked about the function: not before its first call, though other functions may have been compiled
     /// with it in place of calls.
     pub(crate) fn was_asked(&self) -> bool {
-        self.ask_at.load(Ordering::Relaxed) != FIRST_CALL
+        self.ask_at.load(Ordering::Relaxed) != abi::version::FIRST_CALL
     }
 
     fn compile_for(&self, policy: &dyn Policy, candidate: &Candidate<'_>) {
@@ -462,16 +459,17 @@ impl Version {
                 if is_known || callees.len() >= MAX_CALLEES {
                     return;
                 }
-                let callee = module.version_unasked(call.func);
-                if Callee::fits(callee.function()) {
-                    callees.push(Callee {
-                        func: call.func,
-                        function: callee.function().clone(),
-                        frame_words: callee.frame_words,
-                        costs: callee.costs.to_vec(),
-                    });
-                    open.push(call.func);
+                if !module.module.function(call.func).is_some_and(Callee::fits) {
+                    return;
                 }
+                let callee = module.version_unasked(call.func);
+                callees.push(Callee {
+                    func: call.func,
+                    function: callee.function().clone(),
+                    frame_words: callee.frame_words,
+                    costs: callee.costs.to_vec(),
+                });
+                open.push(call.func);
             });
         }
         callees

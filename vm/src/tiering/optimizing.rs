@@ -80,7 +80,8 @@ impl Optimizing {
     /// `None` where nothing is optimized.
     pub(crate) fn new(config: &Config) -> Option<Optimizing> {
         let workers = match config.tier {
-            TierMode::Auto => config.workers,
+            TierMode::Auto if config.policy.optimizes() => config.workers,
+            TierMode::Auto => return None,
             TierMode::Optimizing => 0,
             TierMode::Portable | TierMode::Interpreter | TierMode::Template => return None,
         };

@@ -34,6 +34,11 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// What is to become of a function.
     fn decide(&self, candidate: &Candidate<'_>) -> Decision;
 
+    /// Whether it may ever have functions optimized: if not, code does without the counters that this takes.
+    fn optimizes(&self) -> bool {
+        true
+    }
+
     /// A function that was to be compiled stays in the interpreter, and the policy is not asked about it again. Nothing happens
     /// by default; see also [`Module::refused`](crate::Module::refused).
     fn refused(&self, candidate: &Candidate<'_>, refusal: Refusal) {
@@ -125,19 +130,15 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// For programs that are to run fast soon: the default. Compiling a function takes about as long as interpreting it ten times.
-    pub const PRODUCTION: Thresholds = Thresholds {
-        tier1_calls: 64,
-        tier1_back_edges: 1024,
-        tier2_calls: 4 * 1024,
-        tier2_back_edges: 32 * 1024,
-    };
+    pub const PRODUCTION: Thresholds =
+        Thresholds { tier1_calls: 64, tier1_back_edges: 1024, tier2_calls: 0, tier2_back_edges: 0 };
+    /// The same, and what is hotter still is optimized. Not the default, since it does not pay for all programs yet: functions whose
+    /// inner loops are entered while they run, and those that spend their time in calls, may end slower.
+    pub const PEAK: Thresholds =
+        Thresholds { tier2_calls: 4 * 1024, tier2_back_edges: 32 * 1024, ..Thresholds::PRODUCTION };
     /// For programs that are changed all the time: only what is hot is compiled.
-    pub const DEVELOPMENT: Thresholds = Thresholds {
-        tier1_calls: 1024,
-        tier1_back_edges: 16 * 1024,
-        tier2_calls: 64 * 1024,
-        tier2_back_edges: 1024 * 1024,
-    };
+    pub const DEVELOPMENT: Thresholds =
+        Thresholds { tier1_calls: 1024, tier1_back_edges: 16 * 1024, tier2_calls: 0, tier2_back_edges: 0 };
     /// Machine code of the template compiler for everything at its first call, and nothing else.
     pub const EAGER: Thresholds =
         Thresholds { tier1_calls: 1, tier1_back_edges: 1, tier2_calls: 0, tier2_back_edges: 0 };
@@ -147,6 +148,10 @@ impl Thresholds {
 }
 
 impl Policy for Thresholds {
+    fn optimizes(&self) -> bool {
+        self.tier2_calls > 0 || self.tier2_back_edges > 0
+    }
+
     fn decide(&self, candidate: &Candidate<'_>) -> Decision {
         let (count, tier1, tier2) = match candidate.event {
             Event::Calls(count) => (count, self.tier1_calls, self.tier2_calls),
