@@ -136,7 +136,7 @@ pub const ALL: &[Configuration] = &[
         fuel: false,
         profile: false,
         optimizes: true,
-        configure: |config| config.tier(TierMode::Optimizing).fuel(false).profile(false).stress_exits(1),
+        configure: |config| stressed(config).fuel(false).stress_exits(1),
     },
     // At every seventh.
     Configuration {
@@ -144,7 +144,7 @@ pub const ALL: &[Configuration] = &[
         fuel: true,
         profile: false,
         optimizes: true,
-        configure: |config| config.tier(TierMode::Optimizing).fuel(true).profile(false).stress_exits(7),
+        configure: |config| stressed(config).fuel(true).stress_exits(7),
     },
     // Ways of branches are left out that were not gone in one or two calls, which is mostly wrong.
     Configuration {
@@ -180,6 +180,11 @@ pub const ALL: &[Configuration] = &[
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: false, optimizes: false, configure: |config| config },
 ];
+
+/// For code that is left at branches: each call that is not done then takes more native stack than usual.
+fn stressed(config: Config) -> Config {
+    config.tier(TierMode::Optimizing).profile(false).max_native_stack_bytes(6 << 20)
+}
 
 /// Calls and back edges for the template compiler, and for the optimizing one.
 fn thresholds(template: [u32; 2], optimizing: [u32; 2]) -> Thresholds {
