@@ -178,9 +178,19 @@ impl Buffer {
         })
     }
 
+    /// Makes room for so many bytes, in an empty buffer: pages that are not written then take no memory, and no time.
+    pub fn make_room(&mut self, bytes: usize) {
+        debug_assert_eq!(self.length, 0, "what is there would be lost");
+        if self.bytes.len() < bytes {
+            self.bytes = vec![0; bytes];
+        }
+    }
+
     /// Takes the code out of the buffer.
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.truncate(std::mem::take(&mut self.length));
+        bytes
     }
 
     /// The code.

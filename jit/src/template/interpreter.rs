@@ -128,11 +128,15 @@ struct Fetched {
     traps: Vec<(Label, (i32, TrapCause))>,
 }
 
+/// More bytes than the code has.
+const ROOM: usize = 1 << 18;
+
 impl Interpreter {
     /// Generates an interpreter that counts, or does not count, calls, branches and call targets.
     pub fn generate<M: Boundary>(mut masm: M, profile: bool) -> Interpreter {
         let m = &mut masm;
         m.buffer().reset(0, Reach::Near);
+        m.buffer().make_room(ROOM);
         let mut label = || m.buffer().label();
         let shared = Shared {
             start: label(),
