@@ -247,3 +247,18 @@ impl DynasmApi for Buffer {
         self.pad(alignment, with);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_taken_without_the_room_behind_it() {
+        let mut buffer = Buffer::default();
+        buffer.make_room(64);
+        buffer.put([1, 2, 3]);
+        buffer.put_some([(4, 1), (0x0605, 2)]);
+        assert_eq!(buffer.take_bytes(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!((buffer.position(), buffer.take_bytes()), (0, vec![]));
+    }
+}
