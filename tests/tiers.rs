@@ -313,6 +313,40 @@ fn call_loop(store: &mut Store<()>, instance: Instance, rounds: i32) -> Result<i
     instance.typed_func::<i32, i64>(&*store, "run")?.call(store, rounds)
 }
 
+/// Has all functions but one optimized at their first call.
+#[derive(Debug)]
+struct AllBut(u32);
+
+impl Policy for AllBut {
+    fn decide(&self, candidate: &Candidate<'_>) -> Decision {
+        match candidate.func.0 == self.0 {
+            true => Decision::Wait { calls: 0 },
+            false => Decision::Compile(Tier::Optimizing),
+        }
+    }
+}
+
+#[test]
+fn functions_that_were_compiled_into_others_are_asked_about_when_they_are_called() -> Result {
+    let calls_inner =
+        |name| format!("func @{name}(%n: i32) -> i32 export {{\n %n = call @inner(%n)\n ret %n\n}}\n");
+    let inner = "func @inner(%n: i32) -> i32 {\n %n = add.i32 %n, 1\n ret %n\n}\n";
+    let text = [inner, &calls_inner("outer"), &calls_inner("interpreted")].concat();
+    for profile in [false, true] {
+        let engine = Engine::new(Config::new().policy(AllBut(2)).profile(profile).workers(0));
+        let (mut store, module, instance) = load(&engine, &text)?;
+        let mut call = |name| instance.typed_func::<i32, i32>(&store, name)?.call(&mut store, 1);
+        let optimized =
+            || -> Vec<u32> { module.optimized().iter().map(|function| function.func.0).collect() };
+        assert_eq!(call("outer")?, 2);
+        assert_eq!(module.functions_run().len(), 1, "{:?}", module.functions_run());
+        assert_eq!(optimized(), if has_machine_code() { vec![1] } else { vec![] });
+        assert_eq!(call("interpreted")?, 2);
+        assert_eq!(optimized(), if has_machine_code() { vec![0, 1] } else { vec![] });
+    }
+    Ok(())
+}
+
 #[test]
 fn workers_make_code_while_the_program_goes_on() -> Result {
     for workers in [0, 1, 3] {

@@ -193,8 +193,6 @@ pub mod version {
     pub const CALLS: i32 = 52;
     /// After so many calls [`Helper::Look`](super::Helper::Look) is called, 32 bits.
     pub const ASK_AT: i32 = 56;
-    /// What that is until the policy has been asked for the first time, at the first call.
-    pub const FIRST_CALL: u32 = 1;
     /// Pointer to the function's slot.
     pub const SLOT: i32 = 64;
 }

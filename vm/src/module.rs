@@ -116,10 +116,7 @@ impl Module {
     /// ```
     pub fn functions_run(&self) -> Vec<(Tier, usize)> {
         let (mut interpreted, mut template, mut optimizing) = (0, 0, 0);
-        for version in self.functions().filter_map(|func| self.0.existing_version(func)) {
-            if !version.was_asked() && version.calls.load(Ordering::Relaxed) == 0 {
-                continue;
-            }
+        for version in self.functions().filter_map(|func| self.0.called_version(func)) {
             // What got machine code without having been counted was never interpreted.
             let was_counted = version.calls.load(Ordering::Relaxed) > 0;
             let is_compiled = version.native().is_some() || version.optimized.exists();
@@ -144,7 +141,7 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn refused(&self) -> Vec<(FuncIndex, Refusal)> {
-        let versions = self.functions().filter_map(|func| self.0.existing_version(func));
+        let versions = self.functions().filter_map(|func| self.0.called_version(func));
         versions.filter_map(|version| Some((version.func, version.refusal()?))).collect()
     }
 

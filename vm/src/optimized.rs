@@ -54,7 +54,7 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn optimized(&self) -> Vec<OptimizedFunction> {
-        let versions = self.functions().filter_map(|func| self.0.existing_version(func));
+        let versions = self.functions().filter_map(|func| self.0.called_version(func));
         let reports = versions.map(|version| version.optimized.report(version.func));
         reports.filter(|report| report.compilations > 0).collect()
     }

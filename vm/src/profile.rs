@@ -100,7 +100,7 @@ impl Profile {
         }
         let imported = module.module.spaces().imported_funcs;
         let functions = (imported..imported + module.module.functions.len() as u32).map(FuncIndex);
-        let functions = functions.filter_map(|func| module.existing_version(func).map(FunctionProfile::read));
+        let functions = functions.filter_map(|func| module.called_version(func).map(FunctionProfile::read));
         Profile { functions: functions.collect() }
     }
 }

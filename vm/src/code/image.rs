@@ -72,7 +72,7 @@ pub(crate) struct Version {
     /// Counts of branch tables, one for each target; feedback words hold the first one's index.
     pub(crate) table_counts: Box<[AtomicU32]>,
     pub(crate) func: FuncIndex,
-    /// The module that owns the slot that owns this version.
+    /// The module that owns this version.
     pub(crate) module: *const LoadedModule,
     generated_image: Box<Image>,
     portable_image: OnceLock<Box<Image>>,
@@ -158,7 +158,7 @@ impl Version {
             params: ty.params.len() as u32,
             results: ty.results.len() as u32,
             calls: AtomicU32::new(0),
-            ask_at: AtomicU32::new(abi::version::FIRST_CALL),
+            ask_at: AtomicU32::new(0),
             slot: module.slot(func),
             landing: OnceLock::new(),
             optimized: Optimized::default(),
@@ -274,8 +274,6 @@ impl Version {
     #[cold]
     #[inline(never)]
     pub(crate) fn ask(&self, event: Event, head: Option<Pc>) {
-        // What another thread has stored stays.
-        _ = self.ask_at.compare_exchange(abi::version::FIRST_CALL, 0, Ordering::Relaxed, Ordering::Relaxed);
         let module = self.loaded();
         let is_settled = if module.engine.native().is_some_and(|native| native.optimizes()) {
             self.optimized.refusal().is_some() && self.native.get().is_some()
@@ -299,12 +297,6 @@ impl Version {
                 }
             }
         }
-    }
-
-    /// Whether the policy was asked about the function: not before its first call, though other functions may have been compiled
-    /// with it in place of calls.
-    pub(crate) fn was_asked(&self) -> bool {
-        self.ask_at.load(Ordering::Relaxed) != abi::version::FIRST_CALL
     }
 
     fn compile_for(&self, policy: &dyn Policy, candidate: &Candidate<'_>) {
@@ -462,7 +454,7 @@ impl Version {
                 if !module.module.function(call.func).is_some_and(Callee::fits) {
                     return;
                 }
-                let callee = module.version_unasked(call.func);
+                let callee = module.uncalled_version(call.func);
                 callees.push(Callee {
                     func: call.func,
                     function: callee.function().clone(),
@@ -525,7 +517,7 @@ impl Version {
     /// Where an activation goes on in machine code at the head of a loop, and with which slot; in optimized code, if there is some.
     pub(crate) fn entry_at(&self, head: Pc) -> Option<(*const u8, *const CodeSlot)> {
         if let Some(slot) = self.optimized.enter(head) {
-            // SAFETY: slots live as long as the code that they lead to.
+            // SAFETY: the slot is one of optimized code, all of which is kept as long as the version.
             return Some((unsafe { (*slot).entry.load(Ordering::Acquire) }, slot));
         }
         Some((self.native()?.entry_at(head)?, self.slot))
@@ -574,7 +566,7 @@ impl Version {
 
     /// The module that the function belongs to.
     pub(crate) fn loaded(&self) -> &LoadedModule {
-        // SAFETY: the module owns the slot that owns this version, so it outlives `self`.
+        // SAFETY: the module owns this version, so it outlives `self`.
         unsafe { &*self.module }
     }
 

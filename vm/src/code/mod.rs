@@ -28,6 +28,9 @@ pub(crate) struct LoadedModule {
     pub(crate) module: VerifiedModule,
     /// One for every defined function.
     pub(crate) slots: Box<[CodeSlot]>,
+    /// The version of each defined function, once something needs it: a call, or the code of another function that has this one
+    /// in place of calls.
+    versions: Box<[OnceLock<Box<Version>>]>,
     /// Engine-wide signature of each type.
     pub(crate) signatures: Box<[u32]>,
     /// See [`switches`](Self::switches).
@@ -48,10 +51,12 @@ impl LoadedModule {
             CodeSlot::new(interpret, register_entry.unwrap_or(std::ptr::null()))
         };
         let slots = module.functions.iter().map(slot).collect();
+        let versions = module.functions.iter().map(|_| OnceLock::new()).collect();
         Arc::new_cyclic(|this| LoadedModule {
             engine: engine.clone(),
             module,
             slots,
+            versions,
             signatures,
             switches: OnceLock::new(),
             this: this.clone(),
@@ -71,28 +76,35 @@ impl LoadedModule {
         })
     }
 
-    /// The version of a defined function, made if it is called for the first time.
+    /// The version of a defined function that is called for the first time: callers find it in the slot from then on.
     #[cold]
     #[inline(never)]
     pub(crate) fn version(&self, func: FuncIndex) -> &Version {
-        let version = self.version_unasked(func);
+        let version = self.uncalled_version(func);
+        self.slot(func).version.store(std::ptr::from_ref(version).cast_mut(), Ordering::Release);
         version.ask(Event::Calls(1), None);
         version
     }
 
-    /// The same for a function that is not called now.
-    pub(crate) fn version_unasked(&self, func: FuncIndex) -> &Version {
-        self.slot(func).get_or_make(|| Version::new(self, func))
+    /// The version of a defined function that need not have been called.
+    pub(crate) fn uncalled_version(&self, func: FuncIndex) -> &Version {
+        self.versions[self.defined(func)].get_or_init(|| Box::new(Version::new(self, func)))
+    }
+
+    /// A function's place among those that the module defines.
+    fn defined(&self, func: FuncIndex) -> usize {
+        func.index() - self.module.spaces().imported_funcs as usize
     }
 
     /// The slot of a defined function.
     pub(crate) fn slot(&self, func: FuncIndex) -> &CodeSlot {
-        &self.slots[func.index() - self.module.spaces().imported_funcs as usize]
+        &self.slots[self.defined(func)]
     }
 
     /// The version of a defined function, if it has ever been called.
-    pub(crate) fn existing_version(&self, func: FuncIndex) -> Option<&Version> {
-        self.slot(func).get()
+    pub(crate) fn called_version(&self, func: FuncIndex) -> Option<&Version> {
+        let is_called = !self.slot(func).version.load(Ordering::Acquire).is_null();
+        self.versions[self.defined(func)].get().filter(|_| is_called).map(|version| &**version)
     }
 }
 
@@ -100,7 +112,7 @@ impl LoadedModule {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct CodeSlot {
-    /// Null until the function is first called. Owned: made by `Box::into_raw`, freed when the slot is dropped.
+    /// Null until the function is first called. The module owns it.
     pub(crate) version: AtomicPtr<Version>,
     /// Where machine code goes to call the function: its own machine code, or what has it interpreted. Null in an engine
     /// without machine code.
@@ -122,39 +134,6 @@ impl CodeSlot {
             register_entry: AtomicPtr::new(register_entry.cast_mut()),
             calls_left: AtomicU32::new(FIRST_COUNTED[0]),
             back_edges_left: AtomicU32::new(FIRST_COUNTED[1]),
-        }
-    }
-
-    fn get(&self) -> Option<&Version> {
-        // SAFETY: null, or a version that lives as long as the slot.
-        unsafe { self.version.load(Ordering::Acquire).as_ref() }
-    }
-
-    fn get_or_make(&self, make: impl FnOnce() -> Version) -> &Version {
-        if let Some(version) = self.get() {
-            return version;
-        }
-        let made = Box::into_raw(Box::new(make()));
-        match self.version.compare_exchange(std::ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: just made, and now owned by the slot.
-            Ok(_) => unsafe { &*made },
-            Err(other) => {
-                // SAFETY: another thread was first: `made` is still ours alone, `other` lives as long as the slot.
-                unsafe {
-                    drop(Box::from_raw(made));
-                    &*other
-                }
-            }
-        }
-    }
-}
-
-impl Drop for CodeSlot {
-    fn drop(&mut self) {
-        let version = *self.version.get_mut();
-        if !version.is_null() {
-            // SAFETY: made by `Box::into_raw` in `get_or_make`, and nobody runs code of a module being dropped.
-            drop(unsafe { Box::from_raw(version) });
         }
     }
 }

@@ -69,7 +69,7 @@ impl OptimizedObject {
         for &(offset, word) in &code.words {
             let word = match word {
                 Word::Version => std::ptr::from_ref(version).addr(),
-                Word::VersionOf(func) => std::ptr::from_ref(version.loaded().version_unasked(func)).addr(),
+                Word::VersionOf(func) => std::ptr::from_ref(version.loaded().uncalled_version(func)).addr(),
                 Word::Exit(number) => std::ptr::from_ref(&exits[number as usize]).addr(),
             };
             let bytes = (word as u64).to_ne_bytes();

@@ -168,7 +168,7 @@ unsafe fn slot_of(ended: Ended) -> *const CodeSlot {
     match ended {
         Ended::Returned => std::ptr::null(),
         // SAFETY: a version that runs.
-        Ended::Replaced(next) => unsafe { (*next).loaded().slot((*next).func) },
+        Ended::Replaced(next) => unsafe { (*next).slot },
     }
 }
 

@@ -184,9 +184,6 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
     // SAFETY: by contract.
     unsafe {
         loop {
-            if !(*version).was_asked() {
-                (*version).ask(Event::Calls(1), None);
-            }
             if has_code(version, frame.instance()) {
                 return enter(frame, version);
             }
@@ -230,10 +227,7 @@ unsafe fn interpret(frame: Frame, pc: Pc) -> Result<Ended, Stopped> {
 #[inline(never)]
 pub(crate) unsafe fn enter(frame: Frame, version: *const Version) -> Result<(), Stopped> {
     // SAFETY: by contract.
-    unsafe {
-        let slot = (*version).loaded().slot((*version).func);
-        enter_code(frame, version, (*version).native_entry.load(Ordering::Acquire), slot)
-    }
+    unsafe { enter_code(frame, version, (*version).native_entry.load(Ordering::Acquire), (*version).slot) }
 }
 
 /// Goes on in machine code at the head of a loop, to which a branch has been `taken` so many times, if there is any or the policy
@@ -305,7 +299,7 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
                 let caller = std::mem::replace(&mut inner, Frame(frame.0.add(inlined.frame as usize)));
                 let return_pc = abi::place::optimized(inlined.call.0);
                 inner.set_link(caller, return_pc as *const u64);
-                inner.set_code(module.version_unasked(inlined.func), instance);
+                inner.set_code(module.uncalled_version(inlined.func), instance);
             }
             return Stopped { stop, frame: inner, place: Place::Pc(fault.pc, fault.tier) };
         }

@@ -160,7 +160,7 @@ impl Shared {
             drop(queue);
             // Nobody needs code of a module that is gone.
             if let Some(module) = job.module.upgrade()
-                && let Some(version) = module.existing_version(job.func)
+                && let Some(version) = module.called_version(job.func)
             {
                 // Refusals are kept with the version.
                 _ = self.make(version, job.entry);

@@ -353,12 +353,6 @@ impl Fetched {
         m.mov(Self::callee::<M>(), Reg(frame));
         m.mov(version, Mem(Addr::at(slot, abi::slot::VERSION)));
         m.jump_if(is(Cond::Eq, Reg(version), Imm(0)), self.shared.unmade);
-        if !self.profile {
-            // No count tells that the function, whose version was made when it was compiled in place of calls, is called first.
-            let ask_at = Mem(Addr::at(version, abi::version::ASK_AT));
-            let never = Imm(abi::version::FIRST_CALL.into());
-            m.jump_if(Test { cond: Cond::Eq, width: W32, a: ask_at, b: never }, self.shared.unmade);
-        }
         m.buffer().bind(self.shared.start);
         m.store_slot(Addr::at(Self::callee::<M>(), abi::frame::VERSION), Reg(version));
         let limit = Mem(Addr::at(roles.store, abi::store::NATIVE_LIMIT));
