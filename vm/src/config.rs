@@ -1,8 +1,9 @@
 //! How an engine works.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::tiering::policy::{MAX_CODE_BYTES, Policy, Thresholds};
+use crate::tiering::policy::{MAX_CODE_BYTES, MAX_OPTIMIZING_TIME, Policy, Thresholds};
 
 /// Which tiers code runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +45,8 @@ pub struct Config {
     pub verify_ir: bool,
     /// See [`Config::stress_exits`].
     pub stress_exits: u32,
+    /// See [`Config::max_optimizing_time`].
+    pub max_optimizing_time: Duration,
     /// See [`Config::max_code_bytes`].
     pub max_code_bytes: usize,
     /// See [`Config::max_stack_bytes`].
@@ -66,6 +69,7 @@ impl Default for Config {
             workers: 1,
             verify_ir: cfg!(debug_assertions),
             stress_exits: 0,
+            max_optimizing_time: MAX_OPTIMIZING_TIME,
             max_code_bytes: MAX_CODE_BYTES,
             max_stack_bytes: 8 << 20,
             max_native_stack_bytes: 1 << 20,
@@ -125,6 +129,15 @@ impl Config {
     /// [refused](crate::Module::refused). On by default where debug assertions are.
     pub fn verify_ir(mut self, on: bool) -> Config {
         self.verify_ir = on;
+        self
+    }
+
+    /// How long the optimizing compiler may take for one function, as a clock on the wall tells it. It cannot be stopped at any moment:
+    /// functions are refused by their size before, and by time when a phase of its work is over. A function that took too long
+    /// stays in machine code of the template compiler, which [`Module::refused`](crate::Module::refused) tells. Two seconds by
+    /// default.
+    pub fn max_optimizing_time(mut self, time: Duration) -> Config {
+        self.max_optimizing_time = time;
         self
     }
 

@@ -16,6 +16,8 @@ use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
 
 /// Words of bytecode beyond which a function is not compiled.
 const MAX_WORDS: usize = 40_000;
+/// Instructions of the intermediate form beyond which it is not: the code generator, which nothing stops, takes some 2 us for each.
+const MAX_INSTRUCTIONS: usize = 250_000;
 /// Registers beyond which it is not.
 const MAX_REGISTERS: usize = 4096;
 /// Bytes that a native frame may have: entries only test for what all frames need.
@@ -166,7 +168,7 @@ impl Cranelift {
     pub fn explain(&mut self, request: &Request) -> Result<Explained, Refusal> {
         self.translate(request)?;
         let before = self.context.func.display().to_string();
-        let (code, locations) = self.generate(request)?;
+        let (code, locations) = self.generate(request, &|| false)?;
         let after = self.context.func.display().to_string();
         let compiled = self.context.compiled_code().expect("just compiled");
         let mut places = Vec::new();
@@ -187,12 +189,22 @@ impl Cranelift {
         Ok(Explained { code, places, clif: [before, after] })
     }
 
-    fn generate(&mut self, request: &Request) -> Result<(OptimizedCode, Vec<(u32, Pc)>), Refusal> {
+    fn generate(
+        &mut self,
+        request: &Request,
+        is_late: &dyn Fn() -> bool,
+    ) -> Result<(OptimizedCode, Vec<(u32, Pc)>), Refusal> {
+        let in_time = || if is_late() { Err(Refusal::TooSlow) } else { Ok(()) };
         let translated =
             self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
+        if self.context.func.dfg.num_insts() > MAX_INSTRUCTIONS {
+            return Err(Refusal::TooLarge);
+        }
+        in_time()?;
         self.context
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|error| Refusal::Failed(error.inner.to_string()))?;
+        in_time()?;
         let code = self.context.compiled_code().expect("just compiled");
         let native_frame = code.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
         if native_frame > MAX_NATIVE_FRAME {
@@ -211,8 +223,8 @@ impl Cranelift {
 }
 
 impl Optimizer for Cranelift {
-    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal> {
-        self.generate(request).map(|(code, _)| code)
+    fn optimize(&mut self, request: &Request, is_late: &dyn Fn() -> bool) -> Result<OptimizedCode, Refusal> {
+        self.generate(request, is_late).map(|(code, _)| code)
     }
 }
 

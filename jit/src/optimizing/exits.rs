@@ -1,8 +1,9 @@
 //! What leaves the code: traps, statuses of helpers, and side exits.
 
+use std::mem;
 use std::rc::Rc;
 
-use bytecode_spec::{FuncIndex, Pc, TrapCause};
+use bytecode_spec::{FuncIndex, Pc, Reg, TrapCause};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
@@ -13,6 +14,15 @@ use super::translate::Translator;
 use super::values::Region;
 use super::{Exit, Reason, Word};
 use crate::abi::{self, Helper};
+
+/// What a side exit leaves behind. Exits with equal ones share a block, with the exit as its parameter: there is little else to each.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct State {
+    /// Registers that are written to the frame, ascending.
+    live: Vec<Reg>,
+    /// Fuel that is given back.
+    refund: u32,
+}
 
 /// What names of symbols stand for, by their namespaces.
 const VERSION: u32 = 0;
@@ -97,6 +107,7 @@ impl Translator<'_, '_> {
 
     /// Fills the blocks that several places go to.
     pub(super) fn finish(&mut self) {
+        self.finish_exits();
         for (block, helper) in [(self.raised, Helper::Raise), (self.stopped, Helper::Stop)] {
             if let Some(block) = block {
                 self.start(block);
@@ -133,33 +144,23 @@ impl Translator<'_, '_> {
     /// Goes on in another tier, at the current instruction, which is the last of its block.
     pub(super) fn exit_here(&mut self, reason: Reason) {
         let graph = Rc::clone(&self.scope.graph);
-        let frame = self.frame();
-        let mut stored = Vec::new();
-        stored.extend(self.row_here().uses(&self.scope.code[self.scope.pc..]));
+        let mut live = Vec::new();
+        live.extend(self.row_here().uses(&self.scope.code[self.scope.pc..]));
         for to in graph.all_successors(Pc(self.scope.pc as u32)) {
-            stored.extend(graph.live_in(to));
+            live.extend(graph.live_in(to));
         }
-        stored.sort_unstable_by_key(|reg| reg.0);
-        stored.dedup();
-        stored.into_iter().for_each(|reg| self.store_register(reg, frame));
+        live.sort_unstable_by_key(|reg| reg.0);
+        live.dedup();
         // The block that starts here is charged for again.
-        if let Some(&cost) = self.scope.costs.get(self.scope.pc)
-            && cost > 0
-        {
-            let store = self.store_context();
-            let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
-            let fuel = self.b.ins().iadd_imm_u(fuel, i64::from(cost));
-            self.store_word(Region::Store, fuel, store, abi::store::FUEL);
-        }
-        self.leave_by(Exit { pc: Pc(self.scope.pc as u32), reason });
+        let refund = self.scope.costs.get(self.scope.pc).copied().unwrap_or(0);
+        self.leave_by(Exit { pc: Pc(self.scope.pc as u32), reason }, State { live, refund });
     }
 
     /// Goes on in another tier, at the start of a block.
     pub(super) fn exit(&mut self, pc: Pc, reason: Reason) {
         let graph = Rc::clone(&self.scope.graph);
-        let frame = self.frame();
-        graph.live_in(graph.block_at(pc)).for_each(|reg| self.store_register(reg, frame));
-        self.leave_by(Exit { pc, reason });
+        let live = graph.live_in(graph.block_at(pc)).collect();
+        self.leave_by(Exit { pc, reason }, State { live, refund: 0 });
     }
 
     /// Under stress, leaves by a side exit at the current instruction every so many times.
@@ -179,9 +180,34 @@ impl Translator<'_, '_> {
         self.exit_if(is_last, Reason::Stress);
     }
 
-    fn leave_by(&mut self, exit: Exit) {
+    fn leave_by(&mut self, exit: Exit, state: State) {
         let word = self.word(Word::Exit(self.exits.len() as u32));
         self.exits.push(exit);
-        self.leave_to(Helper::Exit, word);
+        let block = match self.states.get(&state) {
+            Some(&block) => block,
+            None => {
+                let block = self.shared_block();
+                self.states.insert(state, block);
+                block
+            }
+        };
+        self.b.ins().jump(block, &[BlockArg::Value(word)]);
+    }
+
+    /// Fills the blocks that side exits with equal states go to.
+    fn finish_exits(&mut self) {
+        for (state, block) in mem::take(&mut self.states) {
+            self.start(block);
+            let frame = self.frame();
+            state.live.iter().for_each(|&reg| self.store_register(reg, frame));
+            if state.refund > 0 {
+                let store = self.store_context();
+                let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
+                let fuel = self.b.ins().iadd_imm_u(fuel, i64::from(state.refund));
+                self.store_word(Region::Store, fuel, store, abi::store::FUEL);
+            }
+            let exit = self.b.block_params(block)[0];
+            self.leave_to(Helper::Exit, exit);
+        }
     }
 }

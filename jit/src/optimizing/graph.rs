@@ -1,8 +1,11 @@
-//! Which basic blocks are compiled: those that can be reached from the entry without an edge that was never taken.
+//! Which basic blocks are compiled: those that can be reached from the entry without an edge that was never taken, and for an entry in
+//! the middle of the function those of the loop that is entered. Were what follows an inner loop compiled with it, both would be one
+//! loop to the code generator, entered where it is not meant to be: as it is, code of a loop is as good as that of a call, and who leaves it
+//! goes on in other code, until the loop around it goes back and is entered in turn.
 
 use bytecode_spec::{Function, Pc, Reg, liveness};
 
-use super::{Edge, Entry, Refusal};
+use super::{Edge, Entry, Reason, Refusal};
 
 /// Basic blocks more than this are too many.
 const MAX_BLOCKS: usize = 20_000;
@@ -15,6 +18,8 @@ pub(super) struct Graph {
     never: Vec<Edge>,
     /// Where control enters.
     first: usize,
+    /// For each block, whether it is of the loop that is entered; empty if activations start.
+    body: Vec<bool>,
 }
 
 impl Graph {
@@ -24,12 +29,14 @@ impl Graph {
         if count > MAX_BLOCKS {
             return Err(Refusal::TooLarge);
         }
-        let mut graph = Graph { liveness, edges: vec![None; count], never: never.to_vec(), first: 0 };
-        let first = match entry {
-            Entry::Start => 0,
-            Entry::Loop(head) => graph.block_at(head),
+        let (first, body) = match entry {
+            Entry::Start => (0, Vec::new()),
+            Entry::Loop(head) => {
+                let head = liveness.block_at(head).ok_or(Refusal::TooLarge)?;
+                (head, loop_of(&liveness, head))
+            }
         };
-        graph.first = first;
+        let mut graph = Graph { liveness, edges: vec![None; count], never: never.to_vec(), first, body };
         // The entry leads there.
         graph.edges[first] = Some(1);
         let (mut open, mut successors) = (vec![first], Vec::new());
@@ -79,16 +86,48 @@ impl Graph {
         let end = starts.get(block + 1).copied().unwrap_or(Pc(u32::MAX));
         let never = &self.never[self.never.partition_point(|edge| edge.from < first)..];
         let never = &never[..never.partition_point(|edge| edge.from < end)];
-        self.liveness.successors(block).filter(move |&to| !never.iter().any(|edge| edge.to == starts[to]))
+        let successors = self.liveness.successors(block);
+        successors.filter(move |&to| self.has(to) && !never.iter().any(|edge| edge.to == starts[to]))
     }
 
-    /// Whether a branch never went that way.
-    pub(super) fn is_never(&self, edge: Edge) -> bool {
-        self.never.binary_search(&edge).is_ok()
+    /// Why code is left that goes that way; `None` if what is there is compiled.
+    pub(super) fn why_not(&self, edge: Edge) -> Option<Reason> {
+        if !self.has(self.block_at(edge.to)) {
+            return Some(Reason::Loop);
+        }
+        self.never.binary_search(&edge).is_ok().then_some(Reason::Branch(edge))
+    }
+
+    /// Whether a block is where code may be.
+    fn has(&self, block: usize) -> bool {
+        self.body.get(block).is_none_or(|&is_in| is_in)
     }
 
     /// What a block may read.
     pub(super) fn live_in(&self, block: usize) -> impl Iterator<Item = Reg> {
         self.liveness.live_in(block)
     }
+}
+
+/// For each block, whether it is of the natural loop of a head: whether it leads to a branch back to that, not by way of the head.
+fn loop_of(liveness: &liveness::BlockLiveness, head: usize) -> Vec<bool> {
+    let count = liveness.starts().len();
+    let mut edges: Vec<(usize, usize)> = Vec::new();
+    for from in 0..count {
+        edges.extend(liveness.successors(from).map(|to| (to, from)));
+    }
+    edges.sort_unstable();
+    let predecessors = |of: usize| {
+        let first = edges.partition_point(|&(to, _)| to < of);
+        edges[first..].iter().take_while(move |&&(to, _)| to == of).map(|&(_, from)| from)
+    };
+    let mut body = vec![false; count];
+    body[head] = true;
+    let mut open: Vec<usize> = predecessors(head).filter(|&from| from >= head).collect();
+    while let Some(block) = open.pop() {
+        if !std::mem::replace(&mut body[block], true) {
+            open.extend(predecessors(block));
+        }
+    }
+    body
 }

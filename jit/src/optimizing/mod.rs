@@ -26,12 +26,13 @@ use serde::{Deserialize, Serialize};
 
 /// What makes optimized code of functions. Requests and answers are plain data, so the work can be done anywhere.
 pub trait Optimizer: fmt::Debug + Send {
-    /// Compiles a function, or says why it stays where it is.
+    /// Compiles a function, or says why it stays where it is. Asks now and then whether it `is_late`, and gives up if so: how long it
+    /// may take between that is bounded by the size of what it takes at all.
     ///
     /// # Errors
     ///
     /// See [`Refusal`].
-    fn optimize(&mut self, request: &Request) -> Result<OptimizedCode, Refusal>;
+    fn optimize(&mut self, request: &Request, is_late: &dyn Fn() -> bool) -> Result<OptimizedCode, Refusal>;
 }
 
 /// What to compile: a verified function, and what is known of its module and of how it ran.
@@ -62,7 +63,7 @@ pub struct Request {
 pub enum Entry {
     /// They start, by the [register convention](crate::abi::Place).
     Start,
-    /// They are at the head of a loop, their registers in the frame. The code takes context and slot alone.
+    /// They are at the head of a loop, their registers in the frame. The code takes context and slot alone, and has that loop alone.
     Loop(Pc),
 }
 
@@ -122,6 +123,8 @@ pub enum Reason {
     TailCall,
     /// A branch went where it never had.
     Branch(Edge),
+    /// The loop that was entered has been left: its code has nothing else.
+    Loop,
     /// See [`Request::stress`].
     Stress,
 }
@@ -133,6 +136,9 @@ pub enum Refusal {
     /// It, or its code or native frame, is larger than is worth it.
     #[error("it is too large for the optimizing compiler")]
     TooLarge,
+    /// It was late.
+    #[error("it takes too long to optimize")]
+    TooSlow,
     /// The code generator does not compile it.
     #[error("the code generator fails: {0}")]
     Failed(String),

@@ -1,5 +1,6 @@
 //! The walk over the bytecode: blocks, branches, and what is neither arithmetic, nor memory, nor a call.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
@@ -15,6 +16,7 @@ use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
 use super::calls::Signatures;
+use super::exits::State;
 use super::graph::Graph;
 use super::values::{Region, type_of};
 use super::{Edge, Entry, Exit, Inlined, Reason, Refusal, Request, Target, Word};
@@ -42,14 +44,16 @@ pub(super) struct Translator<'a, 'f> {
     /// Locations of accesses to memory, ascending.
     pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
+    /// Where side exits go that leave such a state behind.
+    pub(super) states: BTreeMap<State, Block>,
     /// Whether a function of the module was called since the block began: its entry is a safepoint.
     pub(super) polled: bool,
     /// Where traps go, with what [`abi::trap`] says.
     pub(super) raised: Option<Block>,
     /// Where statuses of helpers go.
     pub(super) stopped: Option<Block>,
-    /// Blocks of ways that were never gone, to be filled.
-    ways: Vec<(Block, Edge)>,
+    /// Blocks of ways that are left out, to be filled.
+    ways: Vec<(Block, Pc, Reason)>,
     pub(super) signatures: Signatures,
 }
 
@@ -143,6 +147,7 @@ pub(super) fn translate(
         locations: Vec::new(),
         accesses: Vec::new(),
         exits: Vec::new(),
+        states: BTreeMap::new(),
         polled: false,
         raised: None,
         stopped: None,
@@ -331,8 +336,8 @@ impl Translator<'_, '_> {
         let not_taken = Edge { from, to: Pc((self.scope.pc + length) as u32) };
         let (to, next) = (self.way(taken), self.way(not_taken));
         // What leaves a loop comes first, or the code generator moves nothing out of it.
-        let next_first =
-            displacement <= 0 && !self.scope.graph.is_never(taken) || self.scope.graph.is_never(not_taken);
+        let is_left = |edge: Edge| self.scope.graph.why_not(edge).is_some();
+        let next_first = displacement <= 0 && !is_left(taken) || is_left(not_taken);
         if next_first {
             let value = self.truth(condition.inverse());
             self.b.ins().brif(value, next, &[], to, &[]);
@@ -345,19 +350,19 @@ impl Translator<'_, '_> {
 
     /// The block of a way that a branch may go.
     fn way(&mut self, edge: Edge) -> Block {
-        if !self.scope.graph.is_never(edge) {
+        let Some(reason) = self.scope.graph.why_not(edge) else {
             return self.reached(self.scope.graph.block_at(edge.to));
-        }
+        };
         let block = self.cold_block();
-        self.ways.push((block, edge));
+        self.ways.push((block, edge.to, reason));
         block
     }
 
-    /// Lets ways that were never gone be side exits.
+    /// Lets ways that are left out be side exits.
     fn leave_by_ways(&mut self) {
-        for (block, edge) in mem::take(&mut self.ways) {
+        for (block, to, reason) in mem::take(&mut self.ways) {
             self.start(block);
-            self.exit(edge.to, Reason::Branch(edge));
+            self.exit(to, reason);
         }
     }
 

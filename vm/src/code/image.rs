@@ -9,14 +9,12 @@ use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use strata_jit::abi;
-use strata_jit::optimizing::{self, Callee, Edge, Entry};
+use strata_jit::optimizing::{self, Entry};
 use strata_jit::template::interpreter::{Interpreter, Source};
 
-use super::{CodeObject, CodeSlot, Fault, LoadedModule, Optimized, OptimizedObject, SideExit};
+use super::{CodeObject, CodeSlot, Fault, LoadedModule, Optimized, OptimizedObject, SideExit, Way};
 use crate::frames::{Frame, HEADER_WORDS, Place};
-use crate::tiering::policy::{
-    COUNTED, Candidate, Decision, Event, FIRST_COUNTED, MAX_CALLEES, Policy, Refusal, SAMPLES,
-};
+use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -59,6 +57,8 @@ pub(crate) struct Version {
     template_calls: AtomicU32,
     /// Back edges that it has.
     template_back_edges: AtomicU32,
+    /// How many calls, and back edges, it counts until it asks next.
+    armed: [AtomicU32; 2],
     /// First word of the portable interpreter's image; null until that is made.
     portable: AtomicPtr<u64>,
     /// Its machine code, or why there is none to be had.
@@ -164,6 +164,7 @@ impl Version {
             optimized: Optimized::default(),
             template_calls: AtomicU32::new(0),
             template_back_edges: AtomicU32::new(0),
+            armed: FIRST_COUNTED.map(AtomicU32::new),
             portable: AtomicPtr::default(),
             native: OnceLock::new(),
             costs,
@@ -360,28 +361,49 @@ impl Version {
             adapter()?;
             OptimizedObject::install(self, entry, code)
         });
+        // Before it is entered: whoever leaves it then need not wait.
+        if let Ok(object) = &made {
+            object.exits().for_each(|side| _ = self.land(side));
+        }
         let object = self.optimized.end(entry, made)?;
-        if entry == Entry::Start {
-            let (slot, adapter) = (module.slot(self.func), adapter()?.cast_mut());
-            slot.register_entry.store(object.start().cast_mut(), Ordering::Release);
-            slot.entry.store(adapter, Ordering::Release);
-            self.native_entry.store(adapter, Ordering::Release);
+        match entry {
+            Entry::Start => self.lead_to(adapter()?, object.start()),
+            Entry::Loop(_) => self.ask_soon(),
         }
         Ok(())
+    }
+
+    /// Lets calls go to an entry of each convention.
+    fn lead_to(&self, entry: *const u8, register_entry: *const u8) {
+        let slot = self.loaded().slot(self.func);
+        slot.register_entry.store(register_entry.cast_mut(), Ordering::Release);
+        slot.entry.store(entry.cast_mut(), Ordering::Release);
+        self.native_entry.store(entry.cast_mut(), Ordering::Release);
+    }
+
+    /// Lets calls go to code of the template compiler while optimized code is made again; if there is neither, they go on as before.
+    fn lead_to_template(&self) {
+        let module = self.loaded();
+        let native = module.engine.native();
+        let adapter =
+            native.and_then(|native| native.register_entry(&module.module.func_type(self.func).params));
+        if let (Some(code), Some(adapter)) = (self.native().or(self.landing()), adapter) {
+            self.lead_to(code.entry(), adapter);
+        }
     }
 
     /// Counts calls, or back edges to the `head` of a loop, that code of the template compiler counted, and asks the policy.
     pub(crate) fn count(&self, head: Option<Pc>) {
         let slot = self.loaded().slot(self.func);
-        let (total, left, first) = match head {
-            None => (&self.template_calls, &slot.calls_left, FIRST_COUNTED[0]),
-            Some(_) => (&self.template_back_edges, &slot.back_edges_left, FIRST_COUNTED[1]),
+        let (total, armed, left) = match head {
+            None => (&self.template_calls, &self.armed[0], &slot.calls_left),
+            Some(_) => (&self.template_back_edges, &self.armed[1], &slot.back_edges_left),
         };
-        let before = total.load(Ordering::Relaxed);
-        let count = before.saturating_add(if before == 0 { first } else { COUNTED });
-        total.store(count, Ordering::Relaxed);
         let is_stressed = self.loaded().engine.config().stress_exits > 0;
-        left.store(if is_stressed { 1 } else { COUNTED }, Ordering::Relaxed);
+        let next = if is_stressed { 1 } else { COUNTED };
+        let count = total.load(Ordering::Relaxed).saturating_add(armed.swap(next, Ordering::Relaxed));
+        total.store(count, Ordering::Relaxed);
+        left.store(next, Ordering::Relaxed);
         let has_loops = head.is_none() && self.optimized.has_loops();
         // What has a hot loop and is called again is hot as a whole.
         if has_loops {
@@ -395,12 +417,28 @@ impl Version {
         self.ask(event, head);
     }
 
-    /// A side exit was taken: where the activation goes on in code of the template compiler, if it can.
+    /// Has code of the template compiler ask at the next back edge: there may be better code to go on in.
+    pub(crate) fn ask_soon(&self) {
+        self.armed[1].store(1, Ordering::Relaxed);
+        self.loaded().slot(self.func).back_edges_left.store(1, Ordering::Relaxed);
+    }
+
+    /// A side exit was taken: whether the activation can go on in code of the template compiler, by the exit's slot.
     pub(crate) fn exited(&self, side: &SideExit) -> bool {
         if self.optimized.exited(side) {
+            if side.entry == Entry::Start {
+                self.lead_to_template();
+            }
             // Ahead of what has no optimized code yet: it is in use.
             _ = self.make_optimized(side.entry, u32::MAX);
+        } else if self.optimized.has_loops() {
+            self.ask_soon();
         }
+        self.land(side)
+    }
+
+    /// Finds where activations go on that leave by a side exit; false if that is not in code of the template compiler.
+    fn land(&self, side: &SideExit) -> bool {
         if !side.landing.entry.load(Ordering::Acquire).is_null() {
             return true;
         }
@@ -416,107 +454,15 @@ impl Version {
 
     /// What a fault at an address of the function's code belongs to.
     pub(crate) fn fault_at(&self, address: usize) -> Option<Fault> {
-        let template = [self.native(), self.landing.get().and_then(|code| code.as_ref().ok())];
+        let template = [self.native(), self.landing()];
         let found = template.into_iter().flatten().find_map(|code| code.fault_at(address));
         let found = found.map(|pc| Fault { pc, tier: Tier::Template, inlined: Vec::new() });
         found.or_else(|| self.optimized.fault_at(address))
     }
 
-    /// What the optimizing compiler is to know.
-    pub(crate) fn optimizing_request(&self, entry: Entry) -> optimizing::Request {
-        let module = self.loaded();
-        optimizing::Request {
-            function: self.function().clone(),
-            ty: module.module.func_type(self.func).clone(),
-            imported_funcs: module.module.spaces().imported_funcs,
-            frame_words: self.frame_words,
-            costs: self.costs.to_vec(),
-            entry,
-            never: self.never(entry),
-            callees: self.callees(),
-            stress: 0,
-        }
-    }
-
-    /// Functions that may be inlined: those that it calls, and those that these call.
-    fn callees(&self) -> Vec<Callee> {
-        let module = self.loaded();
-        let mut callees: Vec<Callee> = Vec::new();
-        let mut open = vec![self.func];
-        while let Some(function) = open.pop().and_then(|func| module.module.function(func)) {
-            each_instruction(&function.code, |at, op, _| {
-                let Op::Call = op else { return };
-                let (call, _) = isa::Call::read(&function.code[at..]);
-                let is_known = callees.iter().any(|callee| callee.func == call.func);
-                if is_known || callees.len() >= MAX_CALLEES {
-                    return;
-                }
-                if !module.module.function(call.func).is_some_and(Callee::fits) {
-                    return;
-                }
-                let callee = module.uncalled_version(call.func);
-                callees.push(Callee {
-                    func: call.func,
-                    function: callee.function().clone(),
-                    frame_words: callee.frame_words,
-                    costs: callee.costs.to_vec(),
-                });
-                open.push(call.func);
-            });
-        }
-        callees
-    }
-
-    /// Ways that branches never went while they were profiled, and not too seldom.
-    fn never(&self, entry: Entry) -> Vec<Edge> {
-        let mut never = Vec::new();
-        let Some(wrong) = self.optimized.wrong().filter(|_| self.loaded().engine.config().profile) else {
-            return never;
-        };
-        // Under stress, what is wrong is to be tried too.
-        let samples = if self.loaded().engine.config().stress_exits > 0 { 1 } else { SAMPLES };
-        let code = self.function().code.as_slice();
-        let mut tables = self.table_counts.iter().map(|count| count.load(Ordering::Relaxed));
-        each_instruction(code, |at, op, next| {
-            let feedback = op.info().operands.iter().find(|operand| operand.kind == Kind::Feedback);
-            let Some(feedback) = feedback.filter(|_| op.info().has_targets) else { return };
-            let from = Pc(at as u32);
-            let mut ways = Vec::new();
-            let is_table = op.info().operands.iter().any(|operand| operand.kind == Kind::Targets);
-            let [taken, not_taken] =
-                self.counts_or_none(is_table, at + usize::from(feedback.lane) / LANES_PER_WORD);
-            liveness::for_each_target(&code[at..], |displacement| {
-                let to = Pc((at as i64 + i64::from(displacement)) as u32);
-                let count = if is_table { tables.next().unwrap_or(0) } else { taken };
-                // What goes back is what makes it hot, seen or not.
-                ways.push((to, if displacement <= 0 { count.max(1) } else { count }));
-            });
-            if !op.info().effects.has(Effect::Ends) {
-                ways.push((Pc(next as u32), not_taken));
-            }
-            let total = ways.iter().fold(0_u32, |sum, &(_, count)| sum.saturating_add(count));
-            let is_head = |to: Pc| entry == Entry::Loop(to);
-            let is_gone = |to: Pc| ways.iter().any(|&(other, count)| other == to && count > 0);
-            if total >= samples {
-                never.extend(
-                    ways.iter()
-                        .map(|&(to, _)| Edge { from, to })
-                        .filter(|edge| !is_gone(edge.to) && !is_head(edge.to) && !wrong.contains(edge)),
-                );
-            }
-        });
-        never.sort_unstable();
-        never.dedup();
-        never
-    }
-
-    fn counts_or_none(&self, is_table: bool, word: usize) -> [u32; 2] {
-        if is_table { [0; 2] } else { self.counts(word) }
-    }
-
     /// Where an activation goes on in machine code at the head of a loop, and with which slot; in optimized code, if there is some.
     pub(crate) fn entry_at(&self, head: Pc) -> Option<(*const u8, *const CodeSlot)> {
-        if let Some(slot) = self.optimized.enter(head) {
+        if let Way::In(slot) = self.optimized.enter(head) {
             // SAFETY: the slot is one of optimized code, all of which is kept as long as the version.
             return Some((unsafe { (*slot).entry.load(Ordering::Acquire) }, slot));
         }
@@ -526,6 +472,11 @@ impl Version {
     /// The function's machine code of the template compiler, if it has any.
     pub(crate) fn native(&self) -> Option<&CodeObject> {
         self.native.get()?.as_ref().ok()
+    }
+
+    /// The same with entries wherever optimized code is left, if there is that.
+    fn landing(&self) -> Option<&CodeObject> {
+        self.landing.get()?.as_ref().ok()
     }
 
     /// Why it lacks code that it was to have.

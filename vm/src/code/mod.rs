@@ -6,11 +6,12 @@
 mod image;
 mod object;
 mod optimized;
+mod request;
 mod space;
 
 pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
 pub(crate) use object::CodeObject;
-pub(crate) use optimized::{Fault, Optimized, OptimizedObject, SideExit};
+pub(crate) use optimized::{Fault, Optimized, OptimizedObject, SideExit, Way};
 pub(crate) use space::CodeSpace;
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};

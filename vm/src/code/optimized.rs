@@ -10,7 +10,7 @@ use strata_jit::optimizing::{Edge, Entry, Exit, Inlined, OptimizedCode, Reason, 
 use super::{CodeSlot, Version, bump};
 use crate::engine::Engine;
 use crate::optimized::{OptimizedFunction, SideExitCount};
-use crate::tiering::policy::{EXITS, MAX_RECOMPILATIONS, Refusal};
+use crate::tiering::policy::{EXITS, MAX_PASSED, MAX_RECOMPILATIONS, Refusal};
 use crate::trap::Tier;
 
 /// Optimized code at its place; gives that back when dropped.
@@ -89,6 +89,14 @@ impl OptimizedObject {
         })
     }
 
+    /// Where activations leave it to go on in code of the template compiler, but for what hardly happens.
+    pub(crate) fn exits(&self) -> impl Iterator<Item = &SideExit> {
+        self.exits.iter().filter(|side| match side.exit.reason {
+            Reason::Branch(_) | Reason::Loop | Reason::Stress => true,
+            Reason::Poll | Reason::TailCall => false,
+        })
+    }
+
     /// The entry of the register convention.
     pub(crate) fn start(&self) -> *const u8 {
         self.start
@@ -127,14 +135,35 @@ pub(crate) struct Optimized {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The newest code for each entry; `None` while there is none yet.
-    current: BTreeMap<Option<Pc>, Option<Arc<OptimizedObject>>>,
+    /// What was asked for, by where activations enter: at the start, `None`, or at the head of a loop.
+    entries: BTreeMap<Option<Pc>, EntryState>,
     /// All code: activations may be in any of it.
     all: Vec<Arc<OptimizedObject>>,
-    /// Branches that went where they never had before.
+    /// Branches that went too often where they never had before.
     wrong: BTreeSet<Edge>,
-    recompilations: u32,
     refusal: Option<Refusal>,
+}
+
+#[derive(Debug, Default)]
+struct EntryState {
+    /// The code that activations enter; none while better code is made.
+    code: Option<Arc<OptimizedObject>>,
+    is_making: bool,
+    recompilations: u32,
+    /// The head of the loop whose code is entered: of this one, or of one around it. `None` before that is known.
+    chosen: Option<Pc>,
+    /// How often activations came by here since the other one had code.
+    passed: u32,
+}
+
+/// Where activations at the head of a loop go on.
+pub(crate) enum Way {
+    /// Where they are.
+    On,
+    /// In code, by this slot.
+    In(*const CodeSlot),
+    /// Where they are, but they are to ask again soon: there is code of a loop around this one.
+    Around,
 }
 
 /// Where an instruction of a function's code faulted.
@@ -162,11 +191,35 @@ impl Optimized {
     /// Whether code for an entry is to be made: the caller makes it. Not if it is there, being made, or was refused.
     pub(crate) fn begin(&self, entry: Entry) -> bool {
         let mut state = self.state();
-        if state.refusal.is_some() || state.current.contains_key(&key(entry)) {
+        if state.refusal.is_some() {
             return false;
         }
-        state.current.insert(key(entry), None);
-        true
+        let own = key(entry);
+        let entry = state.entries.entry(own).or_default();
+        if entry.chosen.is_some() && entry.chosen != own {
+            if entry.passed < MAX_PASSED {
+                return false;
+            }
+            entry.chosen = own;
+        }
+        let begins = entry.code.is_none() && !entry.is_making;
+        entry.is_making |= begins;
+        begins
+    }
+
+    /// Which code is made of that which an entry was [begun](Self::begin) for: of a loop around that loop, as `find` says, or its
+    /// own; `None` if there is some or it is being made.
+    pub(crate) fn choose(&self, entry: Entry, find: impl FnOnce(Pc) -> Pc) -> Option<Entry> {
+        let Entry::Loop(head) = entry else { return Some(entry) };
+        // Not while others wait.
+        let known = self.state().entries.get(&Some(head)).and_then(|entry| entry.chosen);
+        let chosen = known.unwrap_or_else(|| find(head));
+        self.state().entries.entry(Some(head)).or_default().chosen = Some(chosen);
+        if chosen == head {
+            return Some(entry);
+        }
+        self.give_up(entry);
+        self.begin(Entry::Loop(chosen)).then_some(Entry::Loop(chosen))
     }
 
     /// Takes the code that was made.
@@ -176,10 +229,12 @@ impl Optimized {
         made: Result<OptimizedObject, Refusal>,
     ) -> Result<Arc<OptimizedObject>, Refusal> {
         let mut state = self.state();
+        let place = state.entries.entry(key(entry)).or_default();
+        place.is_making = false;
         match made {
             Ok(object) => {
                 let object = Arc::new(object);
-                state.current.insert(key(entry), Some(Arc::clone(&object)));
+                place.code = Some(Arc::clone(&object));
                 state.all.push(Arc::clone(&object));
                 Ok(object)
             }
@@ -192,22 +247,30 @@ impl Optimized {
 
     /// Code for an entry will not be made now: it may be asked for again.
     pub(crate) fn give_up(&self, entry: Entry) {
-        let mut state = self.state();
-        if let Some(None) = state.current.get(&key(entry)) {
-            state.current.remove(&key(entry));
+        if let Some(entry) = self.state().entries.get_mut(&key(entry)) {
+            entry.is_making = false;
         }
     }
 
-    /// The slot by which an activation goes on at the head of a loop, if there is code. It is counted as an entry.
-    pub(crate) fn enter(&self, head: Pc) -> Option<*const CodeSlot> {
-        let slot = std::ptr::from_ref(&self.state().current.get(&Some(head))?.as_ref()?.slot);
-        self.count_entry();
-        Some(slot)
+    /// Where an activation goes on that is at the head of a loop. If that is code, it is counted as an entry.
+    pub(crate) fn enter(&self, head: Pc) -> Way {
+        let mut state = self.state();
+        let Some(entry) = state.entries.get(&Some(head)) else { return Way::On };
+        if let Some(code) = &entry.code {
+            self.count_entry();
+            return Way::In(&raw const code.slot);
+        }
+        let has_code = |head| state.entries.get(&Some(head)).is_some_and(|entry| entry.code.is_some());
+        if entry.passed >= MAX_PASSED || !entry.chosen.is_some_and(has_code) {
+            return Way::On;
+        }
+        state.entries.entry(Some(head)).and_modify(|entry| entry.passed += 1);
+        Way::Around
     }
 
-    /// Whether a loop of the function has got code.
+    /// Whether code was asked for that is entered at a loop.
     pub(crate) fn has_loops(&self) -> bool {
-        self.state().current.keys().any(Option::is_some)
+        self.state().entries.keys().any(Option::is_some)
     }
 
     /// Whether there is any code.
@@ -220,29 +283,44 @@ impl Optimized {
         self.state().refusal
     }
 
-    /// Branches that must not be left out again; `None` when too often they were.
-    pub(crate) fn wrong(&self) -> Option<BTreeSet<Edge>> {
+    /// Branches that must not be left out of code for an entry, since they went where they never had; `None` when that happened
+    /// too often.
+    pub(crate) fn wrong(&self, entry: Entry) -> Option<BTreeSet<Edge>> {
         let state = self.state();
-        (state.recompilations < MAX_RECOMPILATIONS).then(|| state.wrong.clone())
+        let recompilations = state.entries.get(&key(entry)).map_or(0, |entry| entry.recompilations);
+        let sides = state.all.iter().flat_map(|object| &object.exits);
+        let gone = sides.filter(|side| side.count.load(Ordering::Relaxed) > 0);
+        let gone = gone.filter_map(|side| match side.exit.reason {
+            Reason::Branch(edge) => Some(edge),
+            Reason::Poll | Reason::TailCall | Reason::Loop | Reason::Stress => None,
+        });
+        (recompilations < MAX_RECOMPILATIONS).then(|| gone.collect())
     }
 
-    /// A side exit was taken. True if code for the entry is to be made again, without what it is for: the caller makes it.
+    /// A side exit was taken. True if the code is not entered any more, and is to be made again, without what the exit is for: the
+    /// caller makes it.
     pub(crate) fn exited(&self, side: &SideExit) -> bool {
-        bump(&side.count);
-        let count = side.count.load(Ordering::Relaxed);
+        let count = side.count.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let Reason::Branch(edge) = side.exit.reason else { return false };
-        if count != EXITS {
+        if count > EXITS || !count.is_power_of_two() {
             return false;
         }
         let mut state = self.state();
+        // What code for another entry was made again for is known.
+        if count < EXITS && !state.wrong.contains(&edge) || state.refusal.is_some() {
+            return false;
+        }
         state.wrong.insert(edge);
-        // While code is made, and where it is newer than the exit's, nothing is to be done.
-        let current = state.current.get(&key(side.entry)).and_then(Option::as_ref);
-        let is_current = current.is_some_and(|object| {
-            object.exits.as_ptr_range().contains(&std::ptr::from_ref(side)) && state.refusal.is_none()
-        });
+        // Where code is newer than the exit's, nothing is to be done.
+        let Some(entry) = state.entries.get_mut(&key(side.entry)) else { return false };
+        let is_current = entry
+            .code
+            .as_ref()
+            .is_some_and(|object| object.exits.as_ptr_range().contains(&std::ptr::from_ref(side)));
         if is_current {
-            state.recompilations += 1;
+            entry.recompilations += 1;
+            entry.code = None;
+            entry.is_making = true;
         }
         is_current
     }
@@ -264,9 +342,9 @@ impl Optimized {
         OptimizedFunction {
             func,
             compilations: state.all.len() as u32,
-            recompilations: state.recompilations,
+            recompilations: state.entries.values().map(|entry| entry.recompilations).sum(),
             code_bytes: state.all.iter().map(|object| object.bytes).sum(),
-            loop_heads: state.current.keys().flatten().copied().collect(),
+            loop_heads: state.entries.keys().flatten().copied().collect(),
             loop_entries: self.entered.load(Ordering::Relaxed),
             side_exits: side_exits.collect(),
         }

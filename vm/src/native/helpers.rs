@@ -6,7 +6,7 @@ use strata_jit::abi::{self, Helper, Status};
 use std::sync::atomic::Ordering;
 
 use super::{at_call, has_code, interpret, run};
-use crate::code::{CodeSlot, SideExit, Version};
+use crate::code::{CodeSlot, SideExit, Version, Way};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
@@ -181,9 +181,20 @@ extern "C" fn hot(frame: *mut u64, place: u64) -> *const CodeSlot {
             return std::ptr::null();
         }
         let pc = version.pc_named(place);
-        let Some(head) = interpreter::target_of_branch(Frame(frame), pc.0) else { return std::ptr::null() };
+        let Some(head) = interpreter::target_of_branch(Frame(frame), pc.0) else {
+            // It does not go back, which leaves the counter at zero.
+            version.ask_soon();
+            return std::ptr::null();
+        };
         version.count(Some(head));
-        version.optimized.enter(head).unwrap_or(std::ptr::null())
+        match version.optimized.enter(head) {
+            Way::In(slot) => slot,
+            Way::On => std::ptr::null(),
+            Way::Around => {
+                version.ask_soon();
+                std::ptr::null()
+            }
+        }
     }
 }
 

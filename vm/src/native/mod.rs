@@ -143,9 +143,14 @@ impl Native {
 
     /// Machine code of the template compiler for a version, with entries wherever optimized code is left if it is for `landing`.
     pub(crate) fn compile(&self, version: &Version, landing: bool) -> Result<CompiledCode, Refusal> {
-        let mut compiler = self.compiler.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = Request { landing, ..request(version) };
+        // Nobody waits for another thread, least of all for a worker.
+        let compiled = match self.compiler.try_lock() {
+            Ok(mut compiler) => compiler.compile(&request),
+            Err(_) => Compiler::new(Machine::of_host()).compile(&request),
+        };
         // Versions are of functions that are defined, and there is no other reason yet.
-        compiler.compile(&Request { landing, ..request(version) }).map_err(|_| Refusal::TooLarge)
+        compiled.map_err(|_| Refusal::TooLarge)
     }
 }
 

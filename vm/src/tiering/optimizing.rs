@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytecode_spec::FuncIndex;
 use strata_jit::optimizing::{self, Cranelift, Entry, OptimizedCode, Optimizer, Request, Target};
@@ -27,6 +28,8 @@ struct Shared {
     target: Target,
     verify: bool,
     stress: u32,
+    /// For one function.
+    time_limit: Duration,
     queue: Mutex<Queue>,
     /// There is work, or no more will come; or all is done.
     changed: Condvar,
@@ -89,6 +92,7 @@ impl Optimizing {
             target: Target::of_host()?,
             verify: config.verify_ir,
             stress: config.stress_exits,
+            time_limit: config.max_optimizing_time,
             queue: Mutex::default(),
             changed: Condvar::new(),
             idle: Mutex::default(),
@@ -171,20 +175,26 @@ impl Shared {
     }
 
     fn make(&self, version: &Version, entry: Entry) -> Result<(), Refusal> {
+        let Some(entry) = version.optimized.choose(entry, |head| version.loop_to_enter(head)) else {
+            return Ok(());
+        };
         let request = Request { stress: self.stress, ..version.optimizing_request(entry) };
         version.install(entry, self.compile(&request))
     }
 
-    /// A compiler that panics is not used again, and the function stays where it is.
+    /// A compiler that panics is not used again, and the function stays where it is; as it does if it takes too long.
     fn compile(&self, request: &Request) -> Result<OptimizedCode, Refusal> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let optimizer = idle().pop();
         let mut optimizer = optimizer.unwrap_or_else(|| Box::new(Cranelift::new(self.target, self.verify)));
-        let compiled = catch_unwind(AssertUnwindSafe(|| optimizer.optimize(request)));
+        let begun = Instant::now();
+        let is_late = || begun.elapsed() >= self.time_limit;
+        let compiled = catch_unwind(AssertUnwindSafe(|| optimizer.optimize(request, &is_late)));
         let compiled = compiled.map_err(|_| Refusal::OptimizerFailed)?;
         idle().push(optimizer);
         compiled.map_err(|refusal| match refusal {
             optimizing::Refusal::TooLarge => Refusal::TooLargeToOptimize,
+            optimizing::Refusal::TooSlow => Refusal::TooSlowToOptimize,
             optimizing::Refusal::Failed(_) | _ => Refusal::OptimizerFailed,
         })
     }

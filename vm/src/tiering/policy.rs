@@ -5,6 +5,7 @@
 //! is made at once, in the thread that asks: there is no queue.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytecode_spec::{FuncIndex, VerifiedModule};
 
@@ -101,9 +102,13 @@ pub enum Refusal {
     /// See [`strata_jit::template::compile::Refusal`].
     #[error("its machine code would be too large")]
     TooLarge,
-    /// It is too large for the optimizing compiler, or takes that too long. It stays in machine code of the template compiler.
+    /// It is too large for the optimizing compiler. It stays in machine code of the template compiler.
     #[error("it is too large to be optimized")]
     TooLargeToOptimize,
+    /// The optimizing compiler took too long: see [`Config::max_optimizing_time`](crate::Config::max_optimizing_time). It stays in
+    /// machine code of the template compiler.
+    #[error("it takes too long to optimize")]
+    TooSlowToOptimize,
     /// The optimizing compiler cannot compile it. It stays in machine code of the template compiler.
     #[error("the optimizing compiler failed")]
     OptimizerFailed,
@@ -180,6 +185,13 @@ pub(crate) const COUNTED: u32 = 1024;
 /// A way that a branch never went is left out of optimized code if the branch was seen so often.
 pub(crate) const SAMPLES: u32 = 32;
 
+/// Where a loop is hot, code is made of the outermost loop around it that went round so often while it was profiled: the inner one
+/// is soon left.
+pub(crate) const OUTER_ROUNDS: u32 = 3;
+
+/// An activation that comes by the head of a hot loop so often without getting to the one around it is to have code of the inner one.
+pub(crate) const MAX_PASSED: u32 = 1000;
+
 /// Functions that the optimizing compiler is offered to inline into one.
 pub(crate) const MAX_CALLEES: usize = 16;
 
@@ -188,9 +200,13 @@ pub(crate) const MAX_QUEUED: usize = 1024;
 
 /// A branch that was left out of optimized code is taken in after it was taken so many times.
 pub(crate) const EXITS: u32 = 64;
+const _: () = assert!(EXITS.is_power_of_two(), "they are only looked at then");
 
-/// So often optimized code of a function is made again because it left out what was needed; then nothing is left out any more.
+/// So often optimized code for an entry is made again because it left out what was needed; then nothing is left out any more.
 pub(crate) const MAX_RECOMPILATIONS: u32 = 8;
+
+/// The optimizing compiler may take so long for one function, unless it is configured otherwise.
+pub(crate) const MAX_OPTIMIZING_TIME: Duration = Duration::from_secs(2);
 
 /// Bytes of address space for machine code.
 pub(crate) const MAX_CODE_BYTES: usize = 256 << 20;
