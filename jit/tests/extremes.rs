@@ -315,7 +315,7 @@ fn faults_are_those_of_accesses() {
             m.buffer().may_fault(bytecode_spec::Pc(7));
             m.load(Access::U32, M::ROLES.scratch[0], at);
             m.mov(M::ROLES.scratch[0], Mem(Addr::at(M::ROLES.frame, 0)));
-            let faults = m.buffer().take_faults();
+            let faults = m.buffer().faults();
             let [(offset, bytecode_spec::Pc(7))] = faults[..] else { panic!("{faults:?}") };
             assert!(is_access(&m.buffer().bytes()[offset as usize..]), "{at:?}");
         }

@@ -104,8 +104,9 @@ impl Buffer {
     }
 
     /// Offsets of instructions that may fault, ascending, and what they belong to.
-    pub fn take_faults(&mut self) -> Vec<(u32, Pc)> {
-        std::mem::take(&mut self.faults)
+    pub fn faults(&self) -> Vec<(u32, Pc)> {
+        // The list keeps its room for the next function.
+        self.faults.clone()
     }
 
     /// Appends bytes.

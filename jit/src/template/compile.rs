@@ -161,7 +161,7 @@ impl<M: Masm> Compiler<M> {
             }
         }
         let buffer = self.masm.buffer();
-        let faults = buffer.take_faults();
+        let faults = buffer.faults();
         Ok(CompiledCode { bytes: buffer.bytes().to_vec(), entries, faults })
     }
 

@@ -202,7 +202,7 @@ impl Interpreter {
         o.out_of_line(m);
         let is_linked = m.buffer().link(M::patch);
         debug_assert!(is_linked, "all is near");
-        let faults = m.buffer().take_faults();
+        let faults = m.buffer().faults();
         let bytes = m.buffer().take_bytes();
         Interpreter { bytes, entry, handlers, fault, faults, handler_of, sequences, charge, starts }
     }
