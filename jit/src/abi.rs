@@ -15,12 +15,28 @@ pub mod frame {
     pub const INSTANCE: i32 = -8;
     /// Bytes of the header.
     pub const HEADER: i32 = 32;
+    /// Words from the registers of an inlined function to those of the next frame, at most.
+    pub const MAX_INLINED: usize = super::place::MAX_WORDS + HEADER as usize / 8;
+    /// Words behind a frame that those of inlined functions take: nothing tests that they are free.
+    pub const INLINED: usize = super::place::MAX_DEPTH * MAX_INLINED;
 }
 
 /// How generated code names an instruction to the runtime: machine code of functions by a number, which is odd; the
 /// generated interpreter by the instruction's address in the image, which is even.
+///
+/// Numbers of optimized code are negative, and small, so that they are immediate operands. There, the instruction may be one of an
+/// inlined function. The number then is a path: the instruction of the function whose code it is, a call, and one for each function that
+/// is inlined there. It tells what frames there would be.
 pub mod place {
-    const OPTIMIZED: u64 = 1 << 33;
+    /// Bits for the number of functions that are inlined into each other,
+    const DEPTH_BITS: u32 = 3;
+    /// and for the instruction in each of them.
+    const PC_BITS: u32 = 6;
+
+    /// Functions inlined into each other that a path has room for.
+    pub const MAX_DEPTH: usize = 4;
+    /// Words of code of an inlined function that it has room for.
+    pub const MAX_WORDS: usize = 1 << PC_BITS;
 
     /// The instruction at bytecode `pc` in code of the template compiler.
     pub const fn template(pc: u32) -> u64 {
@@ -29,12 +45,71 @@ pub mod place {
 
     /// The same in optimized code.
     pub const fn optimized(pc: u32) -> u64 {
-        template(pc) | OPTIMIZED
+        negative(pc as u64, 0)
     }
 
-    /// Pc of a number, and whether the code is optimized; `None` for an address.
-    pub const fn parts(place: u64) -> Option<(u32, bool)> {
-        if place & 1 == 1 { Some(((place >> 1) as u32, place & OPTIMIZED != 0)) } else { None }
+    /// The instruction at `pc` of a function that is inlined at the call that is at a place in optimized code.
+    pub const fn inlined(call: u64, pc: u32) -> u64 {
+        let (path, depth) = path(call);
+        assert!(depth < MAX_DEPTH as u64 && (pc as usize) < MAX_WORDS);
+        negative(path << PC_BITS | pc as u64, depth + 1)
+    }
+
+    const fn negative(path: u64, depth: u64) -> u64 {
+        !((path << DEPTH_BITS | depth) << 1)
+    }
+
+    /// The pcs of a path, and how many but the first there are.
+    const fn path(place: u64) -> (u64, u64) {
+        let number = !place >> 1;
+        (number >> DEPTH_BITS, number & ((1 << DEPTH_BITS) - 1))
+    }
+
+    /// What a number stands for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Parts {
+        /// An instruction of code of the template compiler, by its pc.
+        Template(u32),
+        /// One of optimized code.
+        Optimized(u32),
+        /// One of a function that is inlined at the call at a place.
+        Inlined(u64, u32),
+    }
+
+    /// What a place is; `None` for an address.
+    pub const fn parts(place: u64) -> Option<Parts> {
+        if place & 1 == 0 {
+            return None;
+        }
+        if (place as i64) > 0 {
+            return Some(Parts::Template((place >> 1) as u32));
+        }
+        match path(place) {
+            (pc, 0) => Some(Parts::Optimized(pc as u32)),
+            (path, depth) => {
+                let call = negative(path >> PC_BITS, depth - 1);
+                Some(Parts::Inlined(call, path as u32 & (MAX_WORDS as u32 - 1)))
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn numbers_tell_what_they_were_made_of() {
+            assert_eq!(parts(template(u32::MAX)), Some(Parts::Template(u32::MAX)));
+            assert_eq!(parts(0x7fff_dead_bee0), None);
+            let mut place = optimized(39_999);
+            assert_eq!(parts(place), Some(Parts::Optimized(39_999)));
+            for pc in [63, 0, 17, 63] {
+                let inner = inlined(place, pc);
+                assert_eq!(parts(inner), Some(Parts::Inlined(place, pc)));
+                assert_eq!(super::super::trap::parts(super::super::trap::at(inner, 7)), (inner, 7));
+                place = inner;
+            }
+        }
     }
 }
 
@@ -215,7 +290,7 @@ pub mod object {
 
 /// What a trap leaves in the store context: the instruction's place, and the cause's code.
 pub mod trap {
-    /// Bits of a cause; addresses of images have so many less than 64.
+    /// Bits of a cause. Places are what the others hold, with a sign.
     pub const CAUSE_BITS: u32 = 16;
 
     /// The word for a trap at a [place](super::place).
@@ -225,7 +300,7 @@ pub mod trap {
 
     /// Place and cause of such a word.
     pub const fn parts(word: u64) -> (u64, u16) {
-        (word >> CAUSE_BITS, word as u16)
+        ((word as i64 >> CAUSE_BITS) as u64, word as u16)
     }
 
     /// In place of a pc: the function of the frame has not started; its caller's call is where it stopped.

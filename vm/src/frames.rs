@@ -10,8 +10,9 @@
 //! | -2 | version of the function, or null: a frame that holds a host function's arguments |
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
-use bytecode_spec::Pc;
+use bytecode_spec::{Pc, isa};
 use strata_jit::abi;
+use strata_jit::abi::place::Parts;
 
 use crate::code::Version;
 use crate::context::{FuncRecord, InstanceContext};
@@ -99,6 +100,8 @@ pub(crate) enum Place {
     Behind(*const u64),
     /// The current instruction, or the call, of machine code; by its pc.
     Pc(Pc, Tier),
+    /// The same, of a function that is inlined at the call at a place of optimized code, which is that [number](abi::place).
+    Inlined(u64, Pc),
 }
 
 impl Place {
@@ -113,8 +116,11 @@ impl Place {
     }
 
     fn numbered(place: u64) -> Option<Place> {
-        let (pc, is_optimized) = abi::place::parts(place)?;
-        Some(Place::Pc(Pc(pc), if is_optimized { Tier::Optimizing } else { Tier::Template }))
+        Some(match abi::place::parts(place)? {
+            Parts::Template(pc) => Place::Pc(Pc(pc), Tier::Template),
+            Parts::Optimized(pc) => Place::Pc(Pc(pc), Tier::Optimizing),
+            Parts::Inlined(call, pc) => Place::Inlined(call, Pc(pc)),
+        })
     }
 
     /// A return pc from which the walker finds this place.
@@ -124,6 +130,7 @@ impl Place {
             Place::Behind(address) => address,
             Place::Pc(pc, Tier::Optimizing) => abi::place::optimized(pc.0) as *const u64,
             Place::Pc(pc, _) => abi::place::template(pc.0) as *const u64,
+            Place::Inlined(call, pc) => abi::place::inlined(call, pc.0) as *const u64,
         }
     }
 
@@ -132,6 +139,7 @@ impl Place {
         match self {
             Place::At(address) | Place::Behind(address) => version.tier_at(address.addr()),
             Place::Pc(_, tier) => tier,
+            Place::Inlined(..) => Tier::Optimizing,
         }
     }
 
@@ -140,9 +148,19 @@ impl Place {
         match self {
             Place::At(address) => version.pc_of(address.addr()),
             Place::Behind(address) => version.pc_of(address.addr() - 1),
-            Place::Pc(pc, _) => pc,
+            Place::Pc(pc, _) | Place::Inlined(_, pc) => pc,
         }
     }
+}
+
+/// The function whose instruction is at a place in code of `version`, which may be inlined there; and how many words behind the
+/// registers of `version` its own would be.
+pub(crate) fn function_at(version: &Version, place: Place) -> (&Version, usize) {
+    let Place::Inlined(call, _) = place else { return (version, 0) };
+    let call = Place::named(call);
+    let (caller, words) = function_at(version, call);
+    let (call, _) = isa::Call::read(&caller.function().code[call.pc(caller).index()..]);
+    (caller.loaded().uncalled_version(call.func), words + caller.frame_words as usize)
 }
 
 /// What the walker finds, innermost first.
@@ -163,7 +181,13 @@ pub(crate) unsafe fn walk<'a>(mut frame: Frame, mut place: Place, mut visit: imp
         // SAFETY: every frame up to the outermost has its header written; versions and records outlive their frames.
         unsafe {
             match frame.version().as_ref() {
-                Some(version) => visit(Activation::Code(version, place)),
+                Some(version) => {
+                    visit(Activation::Code(function_at(version, place).0, place));
+                    while let Place::Inlined(call, _) = place {
+                        place = Place::named(call);
+                        visit(Activation::Code(function_at(version, place).0, place));
+                    }
+                }
                 None => visit(Activation::Host(&*frame.instance().cast::<FuncRecord>())),
             }
             // An entry frame has no return pc: below it is the frame of the host function that called in.

@@ -10,6 +10,7 @@ use strata_jit::optimizing::{Cranelift, Entry, Explained};
 
 use crate::code::Version;
 use crate::error::Error;
+use crate::frames::{Place, function_at};
 use crate::module::Module;
 use crate::native;
 use crate::trap::Tier;
@@ -65,7 +66,7 @@ impl Module {
             Tier::Template => Err(refused("there is no compiler for this machine; name another target")),
             Tier::Optimizing => {
                 let explained = self.explain_for(func, target)?;
-                Ok(print_optimized(self, &text, target, &explained))
+                Ok(print_optimized(self, self.0.uncalled_version(func), &text, target, &explained))
             }
             Tier::Interpreter => {
                 Err(refused("the interpreter runs an image of its bytecode; take tier template"))
@@ -157,7 +158,13 @@ fn print(text: &FunctionText, tier: Tier, listing: &Listing) -> String {
 }
 
 /// Optimized code between the bytecode that it is made of, in the order of the code.
-fn print_optimized(module: &Module, text: &FunctionText, target: Target, explained: &Explained) -> String {
+fn print_optimized(
+    module: &Module,
+    version: &Version,
+    text: &FunctionText,
+    target: Target,
+    explained: &Explained,
+) -> String {
     let bytes = explained.code.bytes.as_slice();
     let (machine, _) = target.list_optimized(&[], 0);
     let mut out = format!("{}\n; {}, {machine}, {} bytes\n", text.head, Tier::Optimizing, bytes.len());
@@ -165,11 +172,16 @@ fn print_optimized(module: &Module, text: &FunctionText, target: Target, explain
     for (&(start, place), end) in explained.places.iter().zip(ends) {
         match place {
             None => push(&mut out, format_args!("\n")),
-            Some((0, pc)) => heading(&mut out, text, Part::Instruction(pc)),
-            Some((inlined, pc)) => {
-                let func = explained.code.inlined[inlined as usize - 1].func;
-                push(&mut out, format_args!("{}:pc{}:\n", module.verified().func_name(func), pc.0));
-            }
+            Some(place) => match Place::named(place) {
+                place @ Place::Inlined(_, pc) => {
+                    let (inlined, _) = function_at(version, place);
+                    push(
+                        &mut out,
+                        format_args!("{}:pc{}:\n", module.verified().func_name(inlined.func), pc.0),
+                    );
+                }
+                place => heading(&mut out, text, Part::Instruction(place.pc(version))),
+            },
         }
         let (_, lines) = target.list_optimized(&bytes[start as usize..end as usize], start);
         lines.iter().for_each(|line| print_line(&mut out, line));

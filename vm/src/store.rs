@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ahash::AHashMap;
 use bytecode_spec::limits::{MAX_PARAMS, PAGE_SIZE};
 use bytecode_spec::{FuncType, GlobalType, MemoryType, TableType, TrapCause};
+use strata_jit::abi;
 
 use crate::code::CodeSlot;
 use crate::context::{FuncRecord, InstanceContext, MemoryRecord, POLL_INTERRUPT, StoreContext, TableRecord};
@@ -27,8 +28,9 @@ use crate::value::ExternRef;
 /// Words before the first frame, so that frames and linear memory do not start at one offset in their pages: loads that
 /// follow stores at the same offset wait for them (4 KiB aliasing; 1.8 times in one kernel).
 const STAGGER_WORDS: usize = 284;
-/// Words behind the stack's limit, for the arguments of one call in passing and the header of its frame.
-const SPARE_WORDS: usize = MAX_PARAMS + 2 * HEADER_WORDS;
+/// Words behind the stack's limit, for the arguments of one call in passing and the header of its frame, and for functions that are
+/// inlined into the one that calls.
+const SPARE_WORDS: usize = MAX_PARAMS + 2 * HEADER_WORDS + abi::frame::INLINED;
 
 /// Instances, their memories, tables and globals, and the host's `T`. One thread uses it at a time; nothing in it is
 /// freed before the store is.

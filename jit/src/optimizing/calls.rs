@@ -58,9 +58,18 @@ impl Translator<'_, '_> {
         self.b.inst_results(call)[0]
     }
 
-    /// The current instruction's site.
-    fn site(&mut self) -> Value {
-        self.b.ins().iconst(I64, abi::place::optimized(self.scope.pc as u32) as i64)
+    /// What the current instruction is named by.
+    pub(super) fn place_here(&self) -> u64 {
+        let outermost = self.outer.first().unwrap_or(&self.scope);
+        let inlined = self.outer.iter().skip(1).chain(self.outer.first().map(|_| &self.scope));
+        inlined.fold(abi::place::optimized(outermost.pc as u32), |call, scope| {
+            abi::place::inlined(call, scope.pc as u32)
+        })
+    }
+
+    pub(super) fn site(&mut self) -> Value {
+        let place = self.place_here();
+        self.b.ins().iconst(I64, place as i64)
     }
 
     /// The row of the current instruction.
@@ -69,7 +78,7 @@ impl Translator<'_, '_> {
     }
 
     /// Goes on unless a helper has said to stop.
-    fn stop_if(&mut self, status: Value) {
+    pub(super) fn stop_if(&mut self, status: Value) {
         let (stopped, next) = (self.stopped(), self.b.create_block());
         self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], next, &[]);
         self.start(next);
@@ -92,7 +101,8 @@ impl Translator<'_, '_> {
     }
 
     fn slot_of(&mut self, func: FuncIndex) -> Value {
-        let slots = self.load_constant(self.context, abi::instance::SLOTS);
+        // Read anew: in code that calls, there are few registers to keep it in.
+        let slots = self.load_word(Region::Store, self.context, abi::instance::SLOTS);
         let index = (func.0 - self.request.imported_funcs) as i32;
         self.b.ins().iadd_imm_u(slots, i64::from(index * abi::slot::SIZE))
     }
@@ -103,11 +113,10 @@ impl Translator<'_, '_> {
         self.load_word(Region::Store, slot, abi::slot::REGISTER_ENTRY)
     }
 
-    /// Writes the header of the frame behind this one, but for what the callee does.
+    /// Writes the header of a frame at `callee`, but for what the callee does.
     fn link(&mut self, frame: Value, callee: i32, instance: Value) {
         self.store_word(Region::Frame, frame, frame, callee + abi::frame::CALLER);
-        let return_pc = abi::place::optimized(self.scope.pc as u32);
-        let return_pc = self.b.ins().iconst(I64, return_pc as i64);
+        let return_pc = self.site();
         self.store_word(Region::Frame, return_pc, frame, callee + abi::frame::RETURN_PC);
         self.store_word(Region::Frame, instance, frame, callee + abi::frame::INSTANCE);
     }
@@ -137,7 +146,7 @@ impl Translator<'_, '_> {
 
     /// Calls a function by its slot; gives the first result's bits.
     fn call_slot(&mut self, slot: Value, context: Value, args: &[Reg]) -> Value {
-        let (frame, callee) = (self.frame(), self.frame_bytes());
+        let (frame, callee) = (self.frame(), self.callee());
         let (signature, values) = self.pass(args, context, slot, frame, callee);
         self.link(frame, callee, context);
         let entry = self.entry_of(slot);
@@ -147,7 +156,7 @@ impl Translator<'_, '_> {
         let bits = self.b.inst_results(call)[0];
         // The callee has left its frame where it was.
         let next = self.b.ins().get_pinned_reg(I64);
-        let frame = self.b.ins().iadd_imm_s(next, -i64::from(callee + self.scope.offset));
+        let frame = self.b.ins().iadd_imm_s(next, -i64::from(callee));
         self.b.ins().set_pinned_reg(frame);
         bits
     }
@@ -157,7 +166,7 @@ impl Translator<'_, '_> {
         let Some((&first, others)) = results.split_first() else { return };
         let value = self.value_of_bits(bits, self.type_of(first));
         self.set(first, value);
-        let (frame, callee) = (self.frame(), self.frame_bytes());
+        let (frame, callee) = (self.frame(), self.callee());
         for (i, &reg) in others.iter().enumerate() {
             let value = self.load_slot(Region::Frame, self.type_of(reg), frame, callee + (i as i32 + 1) * 8);
             self.set(reg, value);
@@ -166,13 +175,17 @@ impl Translator<'_, '_> {
 
     pub(super) fn call(&mut self, i: isa::Call) {
         let (args, results) = (self.regs(i.args), self.regs(i.results));
-        if self.inline(i, &args, &results) {
-            return;
+        if !self.inline(i, &args, &results) {
+            self.call_func(i.func, &args, &results);
+            self.polled = true;
         }
-        let slot = self.slot_of(i.func);
-        let bits = self.call_slot(slot, self.context, &args);
-        self.take_results(bits, &results);
-        self.polled = true;
+    }
+
+    /// Calls a function of the module.
+    pub(super) fn call_func(&mut self, func: FuncIndex, args: &[Reg], results: &[Reg]) {
+        let slot = self.slot_of(func);
+        let bits = self.call_slot(slot, self.context, args);
+        self.take_results(bits, results);
     }
 
     pub(super) fn call_record(&mut self, record: Value, args: List, results: List) {
@@ -189,7 +202,7 @@ impl Translator<'_, '_> {
         self.b.ins().jump(done, &[BlockArg::Value(bits)]);
 
         self.start(by_helper);
-        let (frame, callee) = (self.frame(), self.frame_bytes());
+        let (frame, callee) = (self.frame(), self.callee());
         for (i, &reg) in args.iter().enumerate() {
             let value = self.get(reg);
             self.store_slot(Region::Frame, value, self.type_of(reg), frame, callee + i as i32 * 8);

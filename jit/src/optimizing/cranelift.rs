@@ -1,6 +1,5 @@
 //! From the intermediate form to machine code.
 
-use bytecode_spec::Pc;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
@@ -9,6 +8,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::align::skew;
 use super::calls::signature_of;
 use super::memory::CODES;
 use super::translate::{Translated, translate};
@@ -78,6 +78,8 @@ impl Target {
             ("enable_pinned_reg", "true"),
             ("preserve_frame_pointers", "true"),
             ("unwind_info", "false"),
+            // Where loops are.
+            ("machine_code_cfg_info", "true"),
             ("enable_verifier", if verify { "true" } else { "false" }),
             // Indices are of programs that may do what they like within their own memory.
             ("enable_heap_access_spectre_mitigation", "false"),
@@ -152,9 +154,9 @@ impl Cranelift {
 pub struct Explained {
     /// The code.
     pub code: OptimizedCode,
-    /// Where code of bytecode instructions starts, ascending; of functions as in [`OptimizedCode::faults`]. `None` for what belongs
-    /// to no instruction.
-    pub places: Vec<(u32, Option<(u32, Pc)>)>,
+    /// Where code of bytecode instructions starts, ascending, by their [places](crate::abi::place). `None` for what belongs to no
+    /// instruction.
+    pub places: Vec<(u32, Option<u64>)>,
     /// The intermediate form, before and after the code generator has optimized it.
     pub clif: [String; 2],
 }
@@ -193,7 +195,7 @@ impl Cranelift {
         &mut self,
         request: &Request,
         is_late: &dyn Fn() -> bool,
-    ) -> Result<(OptimizedCode, Vec<(u32, Pc)>), Refusal> {
+    ) -> Result<(OptimizedCode, Vec<u64>), Refusal> {
         let in_time = || if is_late() { Err(Refusal::TooSlow) } else { Ok(()) };
         let translated =
             self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
@@ -210,13 +212,15 @@ impl Cranelift {
         if native_frame > MAX_NATIVE_FRAME {
             return Err(Refusal::TooLarge);
         }
+        let bytes = code.code_buffer().to_vec();
+        let skew = skew(&code.bb_starts, &code.bb_edges, bytes.len() as u32, code.buffer.alignment);
         let made = OptimizedCode {
-            bytes: code.code_buffer().to_vec(),
+            bytes,
+            skew,
             faults: faults(code, &translated),
-            inlined: translated.inlined,
             words: words(code, &self.context.func)?,
             exits: translated.exits,
-            instructions: translated.locations.len() as u32,
+            instructions: translated.instructions,
         };
         Ok((made, translated.locations))
     }
@@ -230,7 +234,7 @@ impl Optimizer for Cranelift {
 
 /// Which access each instruction that may fault belongs to. The code generator may have put a load into an instruction that uses
 /// its value, and says whose instruction that is: the access is the last one at or before that with the code that it was given.
-fn faults(code: &CompiledCode, translated: &Translated) -> Vec<(u32, u32, Pc)> {
+fn faults(code: &CompiledCode, translated: &Translated) -> Vec<(u32, u64)> {
     let accesses = &translated.accesses;
     let places = code.buffer.get_srclocs_sorted();
     let traps = code.buffer.traps().iter();
@@ -243,8 +247,7 @@ fn faults(code: &CompiledCode, translated: &Translated) -> Vec<(u32, u32, Pc)> {
         let location = places[place].loc.bits();
         let before = accesses.partition_point(|&access| access <= location);
         let access = (0..before).rev().find(|place| place % CODES + 1 == number)?;
-        let (function, pc) = translated.locations[accesses[access] as usize];
-        Some((trap.offset, function, pc))
+        Some((trap.offset, translated.locations[accesses[access] as usize]))
     });
     faults.collect()
 }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::rc::Rc;
 
-use bytecode_spec::{FuncIndex, Pc, Reg, TrapCause};
+use bytecode_spec::{Pc, Reg, TrapCause};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
@@ -27,14 +27,12 @@ pub(super) struct State {
 /// What names of symbols stand for, by their namespaces.
 const VERSION: u32 = 0;
 const EXIT: u32 = 1;
-const VERSION_OF: u32 = 2;
 
 impl Word {
     /// The word that a symbol's name stands for.
     pub(super) fn of_name(name: &UserExternalName) -> Word {
         match name.namespace {
             VERSION => Word::Version,
-            VERSION_OF => Word::VersionOf(FuncIndex(name.index)),
             _ => Word::Exit(name.index),
         }
     }
@@ -42,7 +40,6 @@ impl Word {
     fn name(self) -> UserExternalName {
         match self {
             Word::Version => UserExternalName::new(VERSION, 0),
-            Word::VersionOf(func) => UserExternalName::new(VERSION_OF, func.0),
             Word::Exit(exit) => UserExternalName::new(EXIT, exit),
         }
     }
@@ -60,11 +57,6 @@ impl Translator<'_, '_> {
     /// Traps at the current instruction.
     pub(super) fn trap(&mut self, cause: TrapCause) {
         let word = self.trap_word(cause);
-        if !self.outer.is_empty() {
-            self.write_headers();
-            let frame = self.frame();
-            self.b.ins().set_pinned_reg(frame);
-        }
         let raised = self.raised();
         self.b.ins().jump(raised, &[BlockArg::Value(word)]);
     }
@@ -79,7 +71,7 @@ impl Translator<'_, '_> {
     }
 
     fn trap_word(&mut self, cause: TrapCause) -> Value {
-        let word = abi::trap::at(abi::place::optimized(self.scope.pc as u32), cause.code());
+        let word = abi::trap::at(self.place_here(), cause.code());
         self.b.ins().iconst(I64, word as i64)
     }
 
@@ -125,11 +117,11 @@ impl Translator<'_, '_> {
         self.b.ins().return_call_indirect(signature, stub, &[context, what]);
     }
 
-    /// A word of the table of helpers.
+    /// A word of the table of helpers. It is wanted where the code hardly ever is, so it must not be read before.
     pub(super) fn in_helpers(&mut self, offset: i32) -> Value {
         let store = self.store_context();
-        let table = self.load_constant(store, abi::store::HELPERS);
-        self.load_constant(table, offset)
+        let table = self.load_word(Region::Store, store, abi::store::HELPERS);
+        self.load_word(Region::Store, table, offset)
     }
 
     /// Goes on in another tier, at the current instruction, if a word is not zero.
@@ -139,6 +131,18 @@ impl Translator<'_, '_> {
         self.start(out);
         self.exit_here(reason);
         self.start(next);
+    }
+
+    /// Lets a helper do what is asked for if a word is not zero, and goes on in the same code.
+    pub(super) fn attend_if(&mut self, word: Value) {
+        let (asked, resume) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(word, asked, &[], resume, &[]);
+        self.start(asked);
+        let site = self.site();
+        let status = self.helper(Helper::Safepoint, &[site]);
+        let stopped = self.stopped();
+        self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], resume, &[]);
+        self.start(resume);
     }
 
     /// Goes on in another tier, at the current instruction, which is the last of its block.

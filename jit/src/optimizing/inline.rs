@@ -1,27 +1,31 @@
 //! Calls of small functions of the module, compiled in place.
 //!
-//! An inlined function has a frame where a call would have put it, but nothing is there as long as nobody looks: its header is
-//! written before it calls in turn, or where it traps. It has no side exits, so no other tier has to go on in it.
+//! An inlined function has a frame where a call would have put it, but nothing is ever written there: what it calls and where it traps is
+//! named by the [path](crate::abi::place) of calls that leads there. It has no side exits, so no other tier has to go on in it.
+//!
+//! Where a function is too large, or is inlined in itself often enough, at least what it tests first may be inlined: many calls of functions
+//! that call themselves find that there is nothing to do.
 
 use std::rc::Rc;
 
 use bytecode_spec::isa::{self, OpRow, Words, each_row};
-use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, ShapeKind, liveness};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, types::I64};
+use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, ShapeKind, liveness};
+use cranelift_codegen::ir::{BlockArg, InstBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
 use super::translate::{Scope, Translator};
-use super::values::{Region, type_of};
-use super::{Entry, Word};
+use super::values::type_of;
+use super::{Edge, Entry};
 use crate::abi;
+use crate::abi::place::{MAX_DEPTH as MAX_PATH, MAX_WORDS};
 
-/// Words of code that an inlined function has, at most.
-const MAX_WORDS: usize = 64;
 /// Words of code that may be inlined into a function, and how many times as much as it has itself.
 const BUDGET: [usize; 2] = [160, 4];
-/// Functions that are inlined into each other, at most.
-pub(super) const MAX_DEPTH: usize = 3;
+/// Functions that are inlined into each other as a whole, at most.
+const MAX_DEPTH: usize = MAX_PATH - 1;
+/// Instructions of a function that are inlined where it returns early, in each of two blocks.
+const MAX_EARLY: usize = 4;
 
 /// A function that may be inlined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,19 +38,6 @@ pub struct Callee {
     pub frame_words: u32,
     /// See [`Request::costs`](super::Request::costs).
     pub costs: Vec<u32>,
-}
-
-/// A function in the code of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inlined {
-    /// The one that calls it, by its place in [`OptimizedCode::inlined`](super::OptimizedCode::inlined) from 1; 0 for the function itself.
-    pub caller: u32,
-    /// The call.
-    pub call: Pc,
-    /// The function.
-    pub func: FuncIndex,
-    /// Words from the registers of the function whose code it is to its own.
-    pub frame: u32,
 }
 
 impl Callee {
@@ -62,8 +53,6 @@ impl Callee {
 
 fn is_inlinable(row: OpRow, words: &[u64]) -> bool {
     let op = Op::from_code(words.lane(0)).expect("verified");
-    let mut is_forward = true;
-    liveness::for_each_target(words, |displacement| is_forward &= displacement > 0);
     let is_simple = !matches!(
         op.info().shape,
         ShapeKind::MemoryGrow
@@ -77,47 +66,40 @@ fn is_inlinable(row: OpRow, words: &[u64]) -> bool {
             | ShapeKind::TableInit
             | ShapeKind::ElemDrop
     );
-    is_forward && is_simple && !(row.calls && row.ends)
+    is_simple && !(row.calls && row.ends)
 }
 
 impl Translator<'_, '_> {
-    /// The most bytes that frames of inlined functions may take.
-    pub(super) fn inlined_frames(&self) -> i32 {
-        let largest = self.request.callees.iter().map(|callee| callee.frame_words).max().unwrap_or(0);
-        largest as i32 * 8 * MAX_DEPTH as i32
-    }
-
     /// Compiles a call in place, if the function may be inlined.
     pub(super) fn inline(&mut self, i: isa::Call, args: &[Reg], results: &[Reg]) -> bool {
         let request = self.request;
         let callee = request.callees.iter().find(|callee| callee.func == i.func);
-        let Some(callee) = callee.filter(|_| self.outer.len() < MAX_DEPTH) else { return false };
+        let Some(callee) = callee.filter(|callee| self.may_inline(callee)) else { return false };
+        let words = callee.function.code.len();
         let budget = BUDGET[0].max(BUDGET[1] * request.function.code.len().min(BUDGET[0]));
-        if self.inlined_words + callee.function.code.len() > budget {
+        let is_whole = self.outer.len() < MAX_DEPTH && self.inlined_words + words <= budget;
+        let never = if is_whole { Vec::new() } else { beyond_early_return(callee) };
+        if !is_whole && never.is_empty() {
             return false;
         }
-        let Ok(graph) = Graph::new(&callee.function, Entry::Start, &[]) else { return false };
-        self.inlined_words += callee.function.code.len();
+        let Ok(graph) = Graph::new(&callee.function, Entry::Start, &never) else { return false };
+        if is_whole {
+            self.inlined_words += words;
+        }
         let values: Vec<_> = args.iter().map(|&reg| self.get(reg)).collect();
         let done = self.b.create_block();
         for &reg in results {
             let ty = type_of(self.type_of(reg));
             self.b.append_block_param(done, ty);
         }
+        let rest = (!is_whole).then(|| self.b.create_block());
         let first_variable = self.variables;
         self.declare(&callee.function.registers);
-        let offset = self.scope.offset + self.frame_bytes();
-        self.inlined.push(Inlined {
-            caller: self.scope.number,
-            call: Pc(self.scope.pc as u32),
-            func: callee.func,
-            frame: (offset / 8) as u32,
-        });
         let mut scope = Scope::new(&callee.function, &callee.costs, callee.frame_words, Rc::new(graph));
         scope.first_variable = first_variable;
-        scope.offset = offset;
-        scope.number = self.inlined.len() as u32;
+        scope.offset = self.callee();
         scope.done = Some(done);
+        scope.rest = rest;
         self.outer.push(std::mem::replace(&mut self.scope, scope));
 
         for (i, &value) in values.iter().enumerate() {
@@ -129,52 +111,27 @@ impl Translator<'_, '_> {
             let zero = self.constant(self.type_of(reg), 0);
             self.set(reg, zero);
         }
-        let mut calls = false;
-        each_row(&callee.function.code, |_, row, _, _| calls |= row.calls);
-        if calls {
-            self.keep_headers();
-        }
         self.body();
-        let scope = self.outer.pop().expect("pushed above");
-        self.scope = scope;
-        self.b.switch_to_block(done);
-        self.b.seal_block(done);
+        self.scope = self.outer.pop().expect("pushed above");
+        if let Some(rest) = rest {
+            self.start(rest);
+            self.call_func(i.func, args, results);
+            self.ret_inlined(done, results);
+        }
+        self.start(done);
         for (n, &reg) in results.iter().enumerate() {
             let value = self.b.block_params(done)[n];
             self.set(reg, value);
         }
+        // Not on all ways.
+        self.polled = false;
         true
     }
 
-    /// Writes the headers of inlined functions' frames, up to the current one, that are not there yet.
-    pub(super) fn write_headers(&mut self) {
-        let mut missing: Vec<usize> = Vec::new();
-        for depth in 1..=self.outer.len() {
-            let scope = self.outer.get(depth).unwrap_or(&self.scope);
-            if !scope.has_header {
-                missing.push(depth);
-            }
-        }
-        let pinned = self.b.ins().get_pinned_reg(I64);
-        for depth in missing {
-            let caller = &self.outer[depth - 1];
-            let (caller_at, return_pc) = (caller.offset, abi::place::optimized(caller.pc as u32));
-            let scope = self.outer.get(depth).unwrap_or(&self.scope);
-            let (at, func) = (scope.offset, self.inlined[scope.number as usize - 1].func);
-            let caller = self.b.ins().iadd_imm_s(pinned, i64::from(caller_at));
-            let version = self.word(Word::VersionOf(func));
-            self.store_word(Region::Frame, caller, pinned, at + abi::frame::CALLER);
-            let return_pc = self.b.ins().iconst(I64, return_pc as i64);
-            self.store_word(Region::Frame, return_pc, pinned, at + abi::frame::RETURN_PC);
-            self.store_word(Region::Frame, version, pinned, at + abi::frame::VERSION);
-            self.store_word(Region::Frame, self.context, pinned, at + abi::frame::INSTANCE);
-        }
-    }
-
-    /// The same at the start of the current function, for all that it does.
-    fn keep_headers(&mut self) {
-        self.write_headers();
-        self.scope.has_header = true;
+    fn may_inline(&self, callee: &Callee) -> bool {
+        self.outer.len() < MAX_PATH
+            && callee.frame_words as usize <= abi::frame::MAX_INLINED
+            && (self.target.rounds() || !rounds(&callee.function))
     }
 
     /// Returns from an inlined function.
@@ -182,4 +139,54 @@ impl Translator<'_, '_> {
         let values: Vec<BlockArg> = values.iter().map(|&reg| BlockArg::Value(self.get(reg))).collect();
         self.b.ins().jump(done, &values);
     }
+}
+
+/// Whether a function rounds floats, which takes a helper on machines without instructions for that.
+fn rounds(function: &Function) -> bool {
+    use Op::{CeilF32, CeilF64, FloorF32, FloorF64, NearestF32, NearestF64, TruncF32, TruncF64};
+    let mut rounds = false;
+    each_row(&function.code, |_, _, words, _| {
+        let op = Op::from_code(words.lane(0)).expect("verified");
+        rounds |=
+            [CeilF32, CeilF64, FloorF32, FloorF64, NearestF32, NearestF64, TruncF32, TruncF64].contains(&op);
+    });
+    rounds
+}
+
+/// Where a function goes on that would have returned at once if a test had said so, and does nothing before it. Empty if it is no such
+/// function. With fuel, what is inlined would be paid twice.
+fn beyond_early_return(callee: &Callee) -> Vec<Edge> {
+    let code = &callee.function.code;
+    let Some((branch, _)) = behind_pure(code, 0).filter(|_| callee.costs.is_empty()) else {
+        return Vec::new();
+    };
+    let info = Op::from_code(code[branch..].lane(0)).expect("verified").info();
+    if !info.has_targets || info.effects.has(Effect::Ends) {
+        return Vec::new();
+    }
+    let from = Pc(branch as u32);
+    let mut ways = vec![branch + usize::from(info.fixed_words)];
+    liveness::for_each_target(&code[branch..], |displacement| {
+        ways.push((branch as i64 + i64::from(displacement)) as usize)
+    });
+    let returns = |way: usize| behind_pure(code, way).is_some_and(|(_, op)| op == Op::Ret) && way > branch;
+    if !ways.iter().any(|&way| returns(way)) {
+        return Vec::new();
+    }
+    let mut beyond: Vec<Edge> =
+        ways.into_iter().filter(|&way| !returns(way)).map(|way| Edge { from, to: Pc(way as u32) }).collect();
+    beyond.sort_unstable();
+    beyond
+}
+
+/// The first instruction from `pc` on that has an effect, if there are few before it.
+fn behind_pure(code: &[u64], mut pc: usize) -> Option<(usize, Op)> {
+    for _ in 0..=MAX_EARLY {
+        let op = Op::from_code(code[pc..].lane(0)).expect("verified");
+        if !op.info().effects.has(Effect::Pure) {
+            return Some((pc, op));
+        }
+        pc += usize::from(op.info().fixed_words);
+    }
+    None
 }

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, TrapCode, Type, Value};
 
+use super::bounds;
 use super::translate::Translator;
 use super::values::Region;
 use crate::abi;
@@ -63,34 +64,60 @@ impl Translator<'_, '_> {
 
     /// The place at an address, and what is to be added to it.
     fn place(&mut self, address: Value, offset: u32) -> (Value, i32) {
-        let memory = self.load_constant(self.context, abi::instance::MEMORY);
-        let base = self.load_constant(memory, abi::memory::BASE);
+        let (address, added) = self.sum(address);
         let address = self.b.ins().uextend(I64, address);
+        self.place_behind(Some(address), u64::from(offset) + added)
+    }
+
+    /// The place so far behind an address, if there is one, in memory.
+    fn place_behind(&mut self, address: Option<Value>, offset: u64) -> (Value, i32) {
+        let memory = self.load_constant(self.context, abi::instance::MEMORY);
+        let mut place = self.load_constant(memory, abi::memory::BASE);
+        if let Some(address) = address {
+            place = self.b.ins().iadd(place, address);
+        }
         match i32::try_from(offset) {
-            Ok(offset) => (self.b.ins().iadd(base, address), offset),
-            Err(_) => {
-                let address = self.b.ins().iadd_imm_u(address, i64::from(offset));
-                (self.b.ins().iadd(base, address), 0)
-            }
+            Ok(offset) => (place, offset),
+            Err(_) => (self.b.ins().iadd_imm_u(place, offset as i64), 0),
         }
     }
 
     fn indexed_place(&mut self, base: Reg, index: Reg, shift: u16, offset: u32) -> (Value, i32) {
         let (base, index) = (self.get(base), self.get(index));
+        let most = self.most(base).saturating_add(self.most(index) << shift);
+        if most > u64::from(u32::MAX) {
+            let index = self.b.ins().ishl_imm_u(index, i64::from(shift));
+            let address = self.b.ins().iadd(base, index);
+            return self.place(address, offset);
+        }
+        // It does not wrap, so sums of 64 bits do.
+        let (base, added) = match bounds::constant(&self.b.func.dfg, base) {
+            Some(base) => (None, base),
+            None => {
+                let (base, added) = self.sum(base);
+                (Some(self.b.ins().uextend(I64, base)), added)
+            }
+        };
+        let (index, more) = self.sum(index);
+        let index = self.b.ins().uextend(I64, index);
         let index = self.b.ins().ishl_imm_u(index, i64::from(shift));
-        let address = self.b.ins().iadd(base, index);
-        self.place(address, offset)
+        let (place, offset) = self.place_behind(base, u64::from(offset) + added + (more << shift));
+        (self.b.ins().iadd(place, index), offset)
     }
 
     fn load_from(&mut self, access: Access, dst: Reg, (place, offset): (Value, i32)) {
         let flags = self.access();
         let Access(ty, is_signed) = access;
-        let loaded = self.b.ins().load(ty, flags, place, offset);
         let wanted = super::values::type_of(self.type_of(dst));
-        let value = match (ty == wanted, is_signed) {
-            (true, _) => loaded,
-            (false, true) => self.b.ins().sextend(wanted, loaded),
-            (false, false) => self.b.ins().uextend(wanted, loaded),
+        let ins = self.b.ins();
+        let value = match (ty, is_signed) {
+            (I8, false) => ins.uload8(wanted, flags, place, offset),
+            (I8, true) => ins.sload8(wanted, flags, place, offset),
+            (I16, false) => ins.uload16(wanted, flags, place, offset),
+            (I16, true) => ins.sload16(wanted, flags, place, offset),
+            (I32, false) if wanted == I64 => ins.uload32(flags, place, offset),
+            (I32, true) if wanted == I64 => ins.sload32(flags, place, offset),
+            _ => ins.load(ty, flags, place, offset),
         };
         self.set(dst, value);
     }

@@ -3,25 +3,32 @@
 //! A function keeps its frame, as in all tiers, but its registers are values, which are written to the frame only where somebody
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
-//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `values`, `numeric`, `memory`, `calls`, `inline`,
-//! `exits`, `cranelift` (machine code).
+//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `values`, `constants`, `bounds`, `strength`,
+//! `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `cranelift` (machine code), `align`.
 
 mod graph;
 mod translate;
 mod values;
+mod constants;
+mod bounds;
+mod strength;
 mod numeric;
 mod memory;
 mod calls;
 mod inline;
+mod induction;
+mod unroll;
 mod exits;
+mod align;
 mod cranelift;
 
+pub use align::LINE;
 pub use cranelift::{Cranelift, Explained, Target};
-pub use inline::{Callee, Inlined};
+pub use inline::Callee;
 
 use std::fmt;
 
-use bytecode_spec::{FuncIndex, FuncType, Function, Pc};
+use bytecode_spec::{FuncType, Function, Pc};
 use serde::{Deserialize, Serialize};
 
 /// What makes optimized code of functions. Requests and answers are plain data, so the work can be done anywhere.
@@ -81,11 +88,11 @@ pub struct Edge {
 pub struct OptimizedCode {
     /// The code; its entry is at its start.
     pub bytes: Vec<u8>,
-    /// Offsets of instructions that may fault, ascending, and the bytecode instruction that each belongs to: in the function itself,
-    /// 0, or in one that is inlined, by its place in `inlined` from 1.
-    pub faults: Vec<(u32, u32, Pc)>,
-    /// Functions that are inlined; callers come first.
-    pub inlined: Vec<Inlined>,
+    /// Bytes from a multiple of [`LINE`] to where it should start.
+    pub skew: u32,
+    /// Offsets of instructions that may fault, ascending, and the [place](crate::abi::place) of the bytecode instruction that each
+    /// belongs to.
+    pub faults: Vec<(u32, u64)>,
     /// Offsets of words to be written: eight bytes each.
     pub words: Vec<(u32, Word)>,
     /// Where activations go on elsewhere.
@@ -99,8 +106,6 @@ pub struct OptimizedCode {
 pub enum Word {
     /// The address of the function's version, for the frame's header.
     Version,
-    /// The same for a function that is inlined.
-    VersionOf(FuncIndex),
     /// What is handed to [`Helper::Exit`](crate::abi::Helper::Exit) for the side exit of that number.
     Exit(u32),
 }

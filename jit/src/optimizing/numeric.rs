@@ -6,6 +6,7 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 
+use super::bounds;
 use super::translate::{Condition, Translator};
 use crate::template::masm::{ToInt, Width};
 use crate::template::range;
@@ -199,6 +200,12 @@ impl Translator<'_, '_> {
     }
 
     fn int(&mut self, op: IntOp, a: Value, b: Value, constant: Option<u64>) -> Value {
+        let constant = constant.or_else(|| bounds::constant(&self.b.func.dfg, b));
+        if matches!(op, IntOp::Mul)
+            && let Some(product) = constant.and_then(|by| self.multiply(a, by))
+        {
+            return product;
+        }
         if matches!(op, IntOp::DivS | IntOp::DivU | IntOp::RemS | IntOp::RemU) {
             self.test_division(op, a, b, constant);
         }

@@ -9,17 +9,17 @@ use bytecode_spec::{Effect, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, MemFlagsData,
-    SourceLoc, Value,
+    AliasRegion, AliasRegionData, Block, BlockArg, InstBuilder, MemFlagsData, SourceLoc, Value,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
 use super::calls::Signatures;
+use super::constants::constants;
 use super::exits::State;
 use super::graph::Graph;
 use super::values::{Region, type_of};
-use super::{Edge, Entry, Exit, Inlined, Reason, Refusal, Request, Target, Word};
+use super::{Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
 use crate::abi::{self, Helper, Place};
 
 /// What a function becomes.
@@ -31,7 +31,6 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) scope: Scope<'a>,
     /// The functions that it is inlined in, the outermost first.
     pub(super) outer: Vec<Scope<'a>>,
-    pub(super) inlined: Vec<Inlined>,
     /// Words of bytecode that were inlined.
     pub(super) inlined_words: usize,
     /// Variables that were declared.
@@ -39,13 +38,19 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) regions: [AliasRegion; 5],
     /// The instance context.
     pub(super) context: Value,
-    /// What source locations stand for: the number of a function, and an instruction.
-    pub(super) locations: Vec<(u32, Pc)>,
+    /// What source locations stand for: places of instructions.
+    pub(super) locations: Vec<u64>,
     /// Locations of accesses to memory, ascending.
     pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
     /// Where side exits go that leave such a state behind.
     pub(super) states: BTreeMap<State, Block>,
+    /// What values are at most, where more is known than that they are parameters of blocks.
+    pub(super) at_most: BTreeMap<Value, u64>,
+    /// Where the loop of the current block goes on in a copy of the block.
+    pub(super) next_copy: Option<Block>,
+    /// Instructions in copies of blocks.
+    pub(super) copied: u32,
     /// Whether a function of the module was called since the block began: its entry is a safepoint.
     pub(super) polled: bool,
     /// Where traps go, with what [`abi::trap`] says.
@@ -63,22 +68,22 @@ pub(super) struct Scope<'a> {
     pub(super) code: &'a [u64],
     pub(super) costs: &'a [u32],
     pub(super) frame_words: u32,
+    /// Registers that are never anything else.
+    pub(super) constants: Vec<Option<u64>>,
     pub(super) graph: Rc<Graph>,
     /// The current instruction.
     pub(super) pc: usize,
     blocks: Vec<Option<Block>>,
     /// For each block, edges whose branches do not stand yet.
     missing: Vec<u32>,
-    /// Its place among inlined functions, from 1; 0 for the function itself.
-    pub(super) number: u32,
     /// The variable that its first register is.
     pub(super) first_variable: u32,
     /// Bytes from the pinned frame to its own.
     pub(super) offset: i32,
-    /// Whether its frame's header is written.
-    pub(super) has_header: bool,
     /// Where it returns to, if it is inlined.
     pub(super) done: Option<Block>,
+    /// Where it goes on if only what it does before an early return is inlined.
+    pub(super) rest: Option<Block>,
 }
 
 impl<'a> Scope<'a> {
@@ -94,25 +99,26 @@ impl<'a> Scope<'a> {
             code: &function.code,
             costs,
             frame_words,
+            constants: constants(function),
             graph,
             pc: 0,
             blocks: vec![None; count],
             missing: vec![0; count],
-            number: 0,
             first_variable: 0,
             offset: 0,
-            has_header: false,
             done: None,
+            rest: None,
         }
     }
 }
 
 /// What a translation tells besides the intermediate form.
 pub(super) struct Translated {
-    pub(super) locations: Vec<(u32, Pc)>,
+    pub(super) locations: Vec<u64>,
     pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
-    pub(super) inlined: Vec<Inlined>,
+    /// Instructions of the bytecode, those of inlined functions included.
+    pub(super) instructions: u32,
 }
 
 /// Translates a function.
@@ -139,7 +145,6 @@ pub(super) fn translate(
         target,
         scope: Scope::new(&request.function, &request.costs, request.frame_words, graph),
         outer: Vec::new(),
-        inlined: Vec::new(),
         inlined_words: 0,
         variables: 0,
         regions,
@@ -148,6 +153,9 @@ pub(super) fn translate(
         accesses: Vec::new(),
         exits: Vec::new(),
         states: BTreeMap::new(),
+        at_most: BTreeMap::new(),
+        next_copy: None,
+        copied: 0,
         polled: false,
         raised: None,
         stopped: None,
@@ -158,9 +166,10 @@ pub(super) fn translate(
     t.enter(entry);
     t.body();
     t.finish();
-    let Translator { b, locations, accesses, exits, inlined, .. } = t;
+    let Translator { b, locations, accesses, exits, copied, .. } = t;
     b.finalize(frontend);
-    Ok(Translated { locations, accesses, exits, inlined })
+    let instructions = locations.len() as u32 - copied;
+    Ok(Translated { locations, accesses, exits, instructions })
 }
 
 impl Translator<'_, '_> {
@@ -216,7 +225,7 @@ impl Translator<'_, '_> {
         let frame = self.frame();
         let version = self.word(Word::Version);
         self.store_word(Region::Frame, version, frame, abi::frame::VERSION);
-        let bytes = i64::from(self.frame_bytes() + self.inlined_frames());
+        let bytes = i64::from(self.frame_bytes());
         let end = self.b.ins().iadd_imm_u(frame, bytes);
         let store = self.store_context();
         let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
@@ -240,10 +249,30 @@ impl Translator<'_, '_> {
     fn block(&mut self, block: usize, start: Pc) {
         let here = self.reached(block);
         self.b.switch_to_block(here);
+        let copies = self.copies(start);
+        self.note_induction(block, start);
+        for copy in 1..=copies {
+            self.next_copy = (copy < copies).then(|| self.b.create_block());
+            let before = self.locations.len();
+            self.instructions(start);
+            if copy > 1 {
+                self.copied += (self.locations.len() - before) as u32;
+            }
+            if let Some(next) = self.next_copy.take() {
+                self.start(next);
+            }
+        }
+        let graph = Rc::clone(&self.scope.graph);
+        graph.successors(block).for_each(|to| self.arrive(to));
+    }
+
+    /// The instructions of the block that starts there.
+    fn instructions(&mut self, start: Pc) {
         self.polled = false;
         self.scope.pc = start.index();
         loop {
-            self.locations.push((self.scope.number, Pc(self.scope.pc as u32)));
+            let place = self.place_here();
+            self.locations.push(place);
             self.b.set_srcloc(SourceLoc::new(self.locations.len() as u32 - 1));
             if let Some(&cost) = self.scope.costs.get(self.scope.pc)
                 && cost > 0
@@ -264,8 +293,6 @@ impl Translator<'_, '_> {
                 break;
             }
         }
-        let graph = Rc::clone(&self.scope.graph);
-        graph.successors(block).for_each(|to| self.arrive(to));
     }
 
     /// One more of the branches to a block stands.
@@ -322,19 +349,30 @@ impl Translator<'_, '_> {
         // Not an ordinary load: what one loop has read says nothing about the next one.
         let word = self.b.ins().atomic_load(I32, MemFlagsData::trusted(), store);
         const { assert!(abi::store::POLL == 0) };
-        self.exit_if(word, reason);
+        if self.outer.is_empty() {
+            self.exit_if(word, reason);
+        } else {
+            self.attend_if(word);
+        }
         self.polled = true;
     }
 
     /// Goes to one of two places.
     fn branch(&mut self, condition: Condition, displacement: i32) {
-        self.poll_if_backward(displacement);
+        match self.next_copy {
+            // The last copy polls.
+            Some(_) => self.stress(),
+            None => self.poll_if_backward(displacement),
+        }
         let op = Op::from_code(self.scope.code[self.scope.pc..].lane(0)).expect("verified");
         let length = usize::from(op.info().fixed_words);
         let from = Pc(self.scope.pc as u32);
         let taken = Edge { from, to: self.target(displacement) };
         let not_taken = Edge { from, to: Pc((self.scope.pc + length) as u32) };
-        let (to, next) = (self.way(taken), self.way(not_taken));
+        let (mut to, next) = (self.way(taken), self.way(not_taken));
+        if let Some(copy) = self.next_copy {
+            to = copy;
+        }
         // What leaves a loop comes first, or the code generator moves nothing out of it.
         let is_left = |edge: Edge| self.scope.graph.why_not(edge).is_some();
         let next_first = displacement <= 0 && !is_left(taken) || is_left(not_taken);
@@ -353,6 +391,9 @@ impl Translator<'_, '_> {
         let Some(reason) = self.scope.graph.why_not(edge) else {
             return self.reached(self.scope.graph.block_at(edge.to));
         };
+        if let Some(rest) = self.scope.rest {
+            return rest;
+        }
         let block = self.cold_block();
         self.ways.push((block, edge.to, reason));
         block
@@ -499,12 +540,7 @@ impl Visitor for Translator<'_, '_> {
                 None => self.way(Edge { from, to: self.target(displacement) }),
             });
         }
-        let Some((&last, others)) = blocks.split_last() else { return };
-        let pool = &mut self.b.func.dfg.value_lists;
-        let last = BlockCall::new(last, [], pool);
-        let others: Vec<BlockCall> = others.iter().map(|&block| BlockCall::new(block, [], pool)).collect();
-        let table = self.b.create_jump_table(JumpTableData::new(last, &others));
-        self.b.ins().br_table(index, table);
+        self.go_by_index(index, &blocks);
         self.leave_by_ways();
     }
 

@@ -32,6 +32,9 @@ pub(super) fn type_of(ty: ValType) -> Type {
 impl Translator<'_, '_> {
     /// The value of a register.
     pub(super) fn get(&mut self, reg: Reg) -> Value {
+        if let Some(bits) = self.scope.constants[reg.index()] {
+            return self.constant(self.type_of(reg), bits);
+        }
         self.b.use_var(Variable::from_u32(self.scope.first_variable + u32::from(reg.0)))
     }
 
@@ -43,19 +46,19 @@ impl Translator<'_, '_> {
         self.scope.function.registers[reg.index()]
     }
 
-    /// Words of the frame, in bytes.
+    /// Words of the current function's frame, in bytes.
     pub(super) fn frame_bytes(&self) -> i32 {
         self.scope.frame_words as i32 * 8
     }
 
-    /// Where the frame's registers are.
+    /// Where the frame's registers are; of the frame of the function whose code it is.
     pub(super) fn frame(&mut self) -> Value {
-        let frame = self.b.ins().get_pinned_reg(I64);
-        if self.scope.offset == 0 {
-            frame
-        } else {
-            self.b.ins().iadd_imm_u(frame, i64::from(self.scope.offset))
-        }
+        self.b.ins().get_pinned_reg(I64)
+    }
+
+    /// Bytes from there to the frame of what the current function calls.
+    pub(super) fn callee(&self) -> i32 {
+        self.scope.offset + self.frame_bytes()
     }
 
     /// Flags of accesses that neither trap nor depend on what other regions hold.

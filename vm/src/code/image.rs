@@ -12,7 +12,7 @@ use strata_jit::abi;
 use strata_jit::optimizing::{self, Entry};
 use strata_jit::template::interpreter::{Interpreter, Source};
 
-use super::{CodeObject, CodeSlot, Fault, LoadedModule, Optimized, OptimizedObject, SideExit, Way};
+use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit, Way};
 use crate::frames::{Frame, HEADER_WORDS, Place};
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
@@ -254,7 +254,7 @@ impl Version {
     /// The instruction that machine code names so: see [`abi::place`].
     pub(crate) fn pc_named(&self, place: u64) -> Pc {
         match Place::named(place) {
-            Place::Pc(pc, _) => pc,
+            Place::Pc(pc, _) | Place::Inlined(_, pc) => pc,
             Place::At(address) | Place::Behind(address) => Pc(self.word_at(address.addr()) as u32),
         }
     }
@@ -453,10 +453,10 @@ impl Version {
     }
 
     /// What a fault at an address of the function's code belongs to.
-    pub(crate) fn fault_at(&self, address: usize) -> Option<Fault> {
+    pub(crate) fn fault_at(&self, address: usize) -> Option<Place> {
         let template = [self.native(), self.landing()];
         let found = template.into_iter().flatten().find_map(|code| code.fault_at(address));
-        let found = found.map(|pc| Fault { pc, tier: Tier::Template, inlined: Vec::new() });
+        let found = found.map(|pc| Place::Pc(pc, Tier::Template));
         found.or_else(|| self.optimized.fault_at(address))
     }
 

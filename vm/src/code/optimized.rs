@@ -5,22 +5,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytecode_spec::{FuncIndex, Pc};
-use strata_jit::optimizing::{Edge, Entry, Exit, Inlined, OptimizedCode, Reason, Word};
+use strata_jit::optimizing::{Edge, Entry, Exit, OptimizedCode, Reason, Word};
 
 use super::{CodeSlot, Version, bump};
 use crate::engine::Engine;
+use crate::frames::Place;
 use crate::optimized::{OptimizedFunction, SideExitCount};
 use crate::tiering::policy::{EXITS, MAX_PASSED, MAX_RECOMPILATIONS, Refusal};
-use crate::trap::Tier;
 
 /// Optimized code at its place; gives that back when dropped.
 #[derive(Debug)]
 pub(crate) struct OptimizedObject {
     engine: Engine,
     start: *const u8,
+    /// All that was installed.
+    installed: *const u8,
     bytes: usize,
-    faults: Vec<(u32, u32, Pc)>,
-    inlined: Vec<Inlined>,
+    faults: Vec<(u32, u64)>,
     exits: Box<[SideExit]>,
     /// The slot by which activations in other tiers go on at the head of a loop.
     slot: CodeSlot,
@@ -69,20 +70,21 @@ impl OptimizedObject {
         for &(offset, word) in &code.words {
             let word = match word {
                 Word::Version => std::ptr::from_ref(version).addr(),
-                Word::VersionOf(func) => std::ptr::from_ref(version.loaded().uncalled_version(func)).addr(),
                 Word::Exit(number) => std::ptr::from_ref(&exits[number as usize]).addr(),
             };
             let bytes = (word as u64).to_ne_bytes();
             code.bytes[offset as usize..][..bytes.len()].copy_from_slice(&bytes);
         }
         let adapter = native.frame_entry(&[]).ok_or(Refusal::OutOfCodeSpace)?;
-        let start = native.space.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        code.bytes.splice(..0, vec![0; code.skew as usize]);
+        let installed = native.space.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        let start = installed.wrapping_add(code.skew as usize);
         let slot = CodeSlot::new(adapter, start);
         Ok(OptimizedObject {
             start,
+            installed,
             bytes: code.bytes.len(),
             faults: code.faults,
-            inlined: code.inlined,
             exits,
             slot,
             engine: engine.clone(),
@@ -103,24 +105,17 @@ impl OptimizedObject {
     }
 
     /// The instruction that a fault at an address belongs to.
-    fn fault_at(&self, address: usize) -> Option<Fault> {
+    fn fault_at(&self, address: usize) -> Option<Place> {
         let offset = address.checked_sub(self.start.addr())? as u32;
-        let place = self.faults.binary_search_by_key(&offset, |&(offset, ..)| offset).ok()?;
-        let (_, mut function, pc) = self.faults[place];
-        let mut inlined = Vec::new();
-        while function > 0 {
-            let of = self.inlined[function as usize - 1];
-            inlined.insert(0, of);
-            function = of.caller;
-        }
-        Some(Fault { pc, tier: Tier::Optimizing, inlined })
+        let found = self.faults.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
+        Some(Place::named(self.faults[found].1))
     }
 }
 
 impl Drop for OptimizedObject {
     fn drop(&mut self) {
         if let Some(native) = self.engine.native() {
-            native.space.release(self.start, self.bytes);
+            native.space.release(self.installed, self.bytes);
         }
     }
 }
@@ -164,15 +159,6 @@ pub(crate) enum Way {
     In(*const CodeSlot),
     /// Where they are, but they are to ask again soon: there is code of a loop around this one.
     Around,
-}
-
-/// Where an instruction of a function's code faulted.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) pc: Pc,
-    pub(crate) tier: Tier,
-    /// The functions that it is inlined in, the outermost first: their frames' headers may not be written.
-    pub(crate) inlined: Vec<Inlined>,
 }
 
 /// The key of an entry.
@@ -351,7 +337,7 @@ impl Optimized {
     }
 
     /// The instruction that a fault at an address belongs to.
-    pub(crate) fn fault_at(&self, address: usize) -> Option<Fault> {
+    pub(crate) fn fault_at(&self, address: usize) -> Option<Place> {
         self.state().all.iter().find_map(|object| object.fault_at(address))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::{at_call, has_code, interpret, run};
 use crate::code::{CodeSlot, SideExit, Version, Way};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
-use crate::frames::{Frame, Place};
+use crate::frames::{Frame, Place, function_at};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
 use crate::tiering::policy::Event;
 
@@ -72,7 +72,8 @@ unsafe fn call_record(frame: *mut u64, place: u64, record: *const FuncRecord) ->
     // SAFETY: by contract of `call`. The caller's function has tested that its frame ends below the stack's limit.
     unsafe {
         let caller = Frame(frame);
-        let callee = Frame(frame.add((*caller.version()).frame_words as usize));
+        let (function, words) = function_at(&*caller.version(), Place::named(place));
+        let callee = Frame(frame.add(words + function.frame_words as usize));
         if (*record).slot.is_null() {
             return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, place, stop));
         }

@@ -297,16 +297,8 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
             if let Some(words) = handlers.and_then(|handlers| handlers.fault_at(address)) {
                 return Stopped { stop, frame, place: Place::At(store.pc.get().add(words as usize)) };
             }
-            let fault = (*version).fault_at(address).expect("only accesses to memory fault");
-            let (module, instance) = ((*version).loaded(), frame.instance());
-            let mut inner = frame;
-            for inlined in fault.inlined {
-                let caller = std::mem::replace(&mut inner, Frame(frame.0.add(inlined.frame as usize)));
-                let return_pc = abi::place::optimized(inlined.call.0);
-                inner.set_link(caller, return_pc as *const u64);
-                inner.set_code(module.uncalled_version(inlined.func), instance);
-            }
-            return Stopped { stop, frame: inner, place: Place::Pc(fault.pc, fault.tier) };
+            let place = (*version).fault_at(address).expect("only accesses to memory fault");
+            return Stopped { stop, frame, place };
         }
         let (place, cause) = abi::trap::parts(store.trap.get());
         let cause = TrapCause::from_code(cause).expect("a cause's code");
