@@ -100,7 +100,11 @@ pub mod place {
         #[test]
         fn numbers_tell_what_they_were_made_of() {
             assert_eq!(parts(template(u32::MAX)), Some(Parts::Template(u32::MAX)));
-            assert_eq!(parts(0x7fff_dead_bee0), None);
+            assert_eq!(parts(0xffff_dead_bee0), None);
+            assert_eq!(
+                super::super::trap::parts(super::super::trap::at(0xffff_dead_bee0, 7)),
+                (0xffff_dead_bee0, 7)
+            );
             let mut place = optimized(39_999);
             assert_eq!(parts(place), Some(Parts::Optimized(39_999)));
             for pc in [63, 0, 17, 63] {
@@ -290,7 +294,7 @@ pub mod object {
 
 /// What a trap leaves in the store context: the instruction's place, and the cause's code.
 pub mod trap {
-    /// Bits of a cause. Places are what the others hold, with a sign.
+    /// Bits of a cause. The others hold a place: a number with its sign, or an address, which has none.
     pub const CAUSE_BITS: u32 = 16;
 
     /// The word for a trap at a [place](super::place).
@@ -300,7 +304,9 @@ pub mod trap {
 
     /// Place and cause of such a word.
     pub const fn parts(word: u64) -> (u64, u16) {
-        ((word as i64 >> CAUSE_BITS) as u64, word as u16)
+        let is_number = word >> CAUSE_BITS & 1 == 1;
+        let place = if is_number { (word as i64 >> CAUSE_BITS) as u64 } else { word >> CAUSE_BITS };
+        (place, word as u16)
     }
 
     /// In place of a pc: the function of the frame has not started; its caller's call is where it stopped.

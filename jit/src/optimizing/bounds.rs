@@ -17,12 +17,10 @@ fn all_ones(ty: Type) -> u64 {
 
 /// The constant that a value is, without a sign.
 pub(super) fn constant(dfg: &DataFlowGraph, value: Value) -> Option<u64> {
-    match instruction(dfg, value)? {
-        &InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
-            Some(imm.bits() as u64 & all_ones(dfg.value_type(value)))
-        }
-        _ => None,
-    }
+    let Some(&InstructionData::UnaryImm { opcode: Opcode::Iconst, imm }) = instruction(dfg, value) else {
+        return None;
+    };
+    Some(imm.bits() as u64 & all_ones(dfg.value_type(value)))
 }
 
 impl Translator<'_, '_> {
@@ -47,6 +45,10 @@ impl Translator<'_, '_> {
         self.most_within(value, MAX_DEPTH)
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "of most of the code generator's operations nothing is known"
+    )]
     fn most_within(&self, value: Value, depth: u32) -> u64 {
         let dfg = &self.b.func.dfg;
         let value = dfg.resolve_aliases(value);
