@@ -60,18 +60,37 @@ fn report(module: &Module, only: Option<&str>) -> String {
             line(&mut out, format_args!("  refused: {refusal}"));
         }
     }
-    if out.is_empty() { "nothing was called".to_owned() } else { out.trim_end().to_owned() }
+    if out.is_empty() {
+        return "nothing was called".to_owned();
+    }
+    let held = module.engine().tier_ups();
+    line(
+        &mut out,
+        format_args!(
+            "moving between template and optimized code took the program's own time {} times: {:.0} us, at most {:.1} us at a time",
+            held.count,
+            held.total.as_secs_f64() * 1e6,
+            held.longest.as_secs_f64() * 1e6
+        ),
+    );
+    out.trim_end().to_owned()
 }
 
 fn explain_code(out: &mut String, function: &OptimizedFunction) {
     let OptimizedFunction { compilations, recompilations, code_bytes, loop_entries, .. } = function;
+    let OptimizedFunction { instructions, compile_time, .. } = function;
     line(
         out,
         format_args!(
-            "  optimized: {compilations} times, {recompilations} of them again, {code_bytes} bytes, entered {loop_entries} \
-             times at loops"
+            "  optimized: {compilations} times, {recompilations} of them again; {instructions} instructions to {code_bytes} bytes in \
+             {:.1} ms",
+            compile_time.as_secs_f64() * 1e3
         ),
     );
+    for head in &function.loop_heads {
+        line(out, format_args!("  asked to be entered at the loop at {head}"));
+    }
+    line(out, format_args!("  entered {loop_entries} times at loops"));
     for exit in &function.side_exits {
         let why = match exit.reason {
             Reason::Poll => "when something asks for attention".to_owned(),

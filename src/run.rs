@@ -148,16 +148,22 @@ pub(crate) fn run_and(options: &Options, report: impl FnOnce(&Module)) -> Result
     Ok(status)
 }
 
-/// Says what stayed in the interpreter though it was to get machine code.
+/// Says what did not get the machine code that it was to get.
 fn report_refusals(module: &Module) {
     let mut counts = BTreeMap::new();
     for (_, refusal) in module.refused() {
         let remedy = if refusal == Refusal::OutOfCodeSpace { "; --max-code gives more" } else { "" };
-        *counts.entry(format!("{refusal}{remedy}")).or_insert(0) += 1;
+        let stays = match refusal {
+            Refusal::TooLargeToOptimize | Refusal::TooSlowToOptimize | Refusal::OptimizerFailed => {
+                "not optimized"
+            }
+            Refusal::NoMachineCode | Refusal::OutOfCodeSpace | Refusal::TooLarge | _ => "interpreted",
+        };
+        *counts.entry(format!("{stays}: {refusal}{remedy}")).or_insert(0) += 1;
     }
-    for (refusal, count) in counts {
+    for (what, count) in counts {
         let functions = if count == 1 { "function was" } else { "functions were" };
-        tell(format_args!("warning: {count} {functions} interpreted: {refusal}"));
+        tell(format_args!("warning: {count} {functions} {what}"));
     }
 }
 

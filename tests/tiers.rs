@@ -6,8 +6,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use strata::{
-    Candidate, Config, Decision, Engine, Error, Event, FuncIndex, Instance, Linker, Module, Policy, Refusal,
-    Store, Thresholds, Tier,
+    Candidate, Config, Decision, Engine, Error, Event, FuncIndex, Instance, Linker, Module, Policy, Reason,
+    Refusal, Store, Thresholds, Tier,
 };
 
 type Result<T = (), E = Error> = std::result::Result<T, E>;
@@ -386,12 +386,116 @@ fn leaving_and_entering_optimized_code_takes_no_stack() -> Result {
     let config = Config::new().tier(strata::TierMode::Optimizing).stress_exits(1);
     let engine = Engine::new(config.max_native_stack_bytes(64 << 10));
     let (mut store, module, instance) = load(&engine, LOOP)?;
-    call_loop(&mut store, instance, 1_000_000)?;
+    let rounds =
+        std::env::var("STRATA_EXITS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1_000_000);
+    call_loop(&mut store, instance, rounds)?;
     if has_machine_code() {
         let optimized = module.optimized();
         let run = optimized.iter().find(|function| function.func.0 == 1).expect("it is optimized");
         let exits: u64 = run.side_exits.iter().map(|exit| u64::from(exit.count)).sum();
-        assert!(exits > 500_000 && run.loop_entries > 500_000, "{run:?}");
+        let least = rounds as u64 / 2;
+        assert!(exits > least && u64::from(run.loop_entries) > least, "{run:?}");
+    }
+    Ok(())
+}
+
+/// A loop whose branch goes one way up to a limit, and the other way beyond.
+const PHASES: &str = "func @run(%n: i32, %limit: i32) -> i32 export {
+                        reg %i: i32, %sum: i32
+                      again:
+                        br.lt_s.i32 %i, %limit, below
+                        %sum = add.i32 %sum, 3
+                        jump next
+                      below:
+                        %sum = add.i32 %sum, 1
+                      next:
+                        %i = add.i32 %i, 1
+                        br.lt_s.i32 %i, %n, again
+                        ret %sum
+                      }";
+
+#[test]
+fn a_branch_that_changes_its_mind_costs_some_exits_once() -> Result {
+    // In one activation, which leaves the loop's code and comes back to better code; and over many.
+    for (calls, rounds) in [(1, 4_000_000), (400, 10_000)] {
+        let thresholds = Thresholds { tier2_back_edges: 4096, tier2_calls: 100, ..Thresholds::PRODUCTION };
+        let engine = Engine::new(Config::new().policy(thresholds).workers(0));
+        let (mut store, module, instance) = load(&engine, PHASES)?;
+        let run = instance.typed_func::<(i32, i32), i32>(&store, "run")?;
+        let exits = || -> u64 {
+            let optimized = module.optimized();
+            let sides = optimized.iter().flat_map(|function| &function.side_exits);
+            let branches = sides.filter(|side| matches!(side.reason, Reason::Branch(_)));
+            branches.map(|side| u64::from(side.count)).sum()
+        };
+        let limit = if calls == 1 { rounds / 2 } else { rounds };
+        for _ in 0..calls {
+            let below = limit.min(rounds);
+            assert_eq!(run.call(&mut store, (rounds, limit))?, below + (rounds - below) * 3);
+        }
+        if calls > 1 {
+            assert_eq!(exits(), 0);
+            for _ in 0..calls {
+                assert_eq!(run.call(&mut store, (rounds, 0))?, rounds * 3);
+            }
+        }
+        if has_machine_code() {
+            let found = exits();
+            assert!((1..=1000).contains(&found), "{found} exits");
+            let optimized = module.optimized();
+            assert!((1..=8).contains(&optimized[0].recompilations), "{optimized:?}");
+            // From now on none.
+            assert_eq!(run.call(&mut store, (rounds, rounds / 2))?, rounds * 2);
+            assert_eq!(exits(), found);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn code_is_made_again_a_limited_number_of_times() -> Result {
+    // Each of many branches changes its mind when all those before it have: code is wrong again and again.
+    const BRANCHES: i32 = 40;
+    let mut text = "func @run(%n: i32, %phase: i32) -> i32 export {\nreg %sum: i32\nagain:\n".to_owned();
+    for i in 0..BRANCHES {
+        text += &format!("br.le_s.i32 %phase, {i}, skip{i}\n%sum = add.i32 %sum, 1\nskip{i}:\n");
+    }
+    text += "%n = sub.i32 %n, 1\nbr.nez.i32 %n, again\nret %sum\n}";
+    let thresholds = Thresholds { tier2_back_edges: 4096, tier2_calls: 100, ..Thresholds::PRODUCTION };
+    let engine = Engine::new(Config::new().policy(thresholds).workers(0));
+    let (mut store, module, instance) = load(&engine, &text)?;
+    let run = instance.typed_func::<(i32, i32), i32>(&store, "run")?;
+    for phase in 0..=BRANCHES {
+        for _ in 0..100 {
+            assert_eq!(run.call(&mut store, (200, phase))?, 200 * phase);
+        }
+    }
+    if has_machine_code() {
+        let optimized = &module.optimized()[0];
+        // At most eight for each entry: calls, and the one loop.
+        assert!((8..=16).contains(&optimized.recompilations), "{optimized:?}");
+        let before: u64 = optimized.side_exits.iter().map(|side| u64::from(side.count)).sum();
+        for phase in 0..=BRANCHES {
+            assert_eq!(run.call(&mut store, (20_000, phase))?, 20_000 * phase);
+        }
+        let branches = |side: &&strata::SideExitCount| matches!(side.reason, Reason::Branch(_));
+        let after: u64 =
+            module.optimized()[0].side_exits.iter().filter(branches).map(|side| u64::from(side.count)).sum();
+        assert!(after <= before, "{after} exits of branches, {before} of all before");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_takes_too_long_to_be_optimized_stays_in_template_code() -> Result {
+    let config = Config::new().tier(strata::TierMode::Optimizing);
+    let engine = Engine::new(config.max_optimizing_time(std::time::Duration::ZERO));
+    let (mut store, module, instance) = load(&engine, LOOP)?;
+    assert_eq!(call_loop(&mut store, instance, 3)?, 13);
+    if has_machine_code() {
+        let refused = |func| (FuncIndex(func), Refusal::TooSlowToOptimize);
+        assert_eq!(module.refused(), [refused(0), refused(1)]);
+        assert_eq!(module.functions_run(), [(Tier::Template, 2)]);
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use strata_jit::template::interpreter::Interpreter;
 
 use crate::config::{Config, TierMode};
 use crate::native::Native;
+use crate::optimized::TierUps;
 use crate::tiering::policy::{Policy, Thresholds};
 
 /// Configuration, signatures and code shared by modules and stores, in all threads. Cloning gives another handle.
@@ -77,6 +78,16 @@ impl Engine {
         if let Some(native) = self.0.native.get().and_then(Option::as_ref) {
             native.wait();
         }
+    }
+
+    /// How programs were held up so far by moving between template and optimized code.
+    ///
+    /// ```
+    /// assert_eq!(strata::Engine::default().tier_ups(), strata::TierUps::default());
+    /// ```
+    pub fn tier_ups(&self) -> TierUps {
+        let native = self.0.native.get().and_then(Option::as_ref);
+        native.map_or_else(TierUps::default, |native| native.pauses().report())
     }
 
     /// Bytes of machine code that functions of this engine have.

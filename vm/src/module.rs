@@ -7,11 +7,13 @@ use bytecode_spec::encoding::{self, DecodeError, MAGIC};
 use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
 use crate::code::LoadedModule;
+use crate::config::TierMode;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::profile::Profile;
 use crate::tiering::policy::Refusal;
 use crate::trap::Tier;
+use strata_jit::optimizing::Entry;
 
 /// A verified program or library, loaded into an engine: immutable, shared by all its instances in all threads. Cloning
 /// gives another handle.
@@ -151,8 +153,8 @@ impl Module {
         (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex)
     }
 
-    /// Makes machine code of the template tier for all functions of the module now, whatever the policy, and gives the bytes that
-    /// it takes. Functions that have some already do not count, nor do those that are [refused](Self::refused).
+    /// Makes machine code for all functions of the module now, whatever the policy, and gives the bytes that it takes: of the
+    /// optimizing compiler in [`TierMode::Optimizing`](crate::TierMode), else of the template compiler. Functions that have some already do not count, nor do those that are [refused](Self::refused).
     ///
     /// ```
     /// # use strata::*;
@@ -167,7 +169,13 @@ impl Module {
         let before = self.engine().code_bytes();
         for func in self.functions() {
             // Who wants to know what was refused asks afterwards.
-            _ = self.0.version(func).compile();
+            let version = self.0.version(func);
+            _ = match self.engine().config().tier {
+                TierMode::Optimizing => version.optimize(Entry::Start, 0),
+                TierMode::Auto | TierMode::Portable | TierMode::Interpreter | TierMode::Template => {
+                    version.compile()
+                }
+            };
         }
         self.engine().code_bytes().saturating_sub(before)
     }

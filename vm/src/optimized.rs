@@ -1,5 +1,7 @@
 //! What became of functions in the optimizing compiler, for people and tests.
 
+use std::time::Duration;
+
 use bytecode_spec::{FuncIndex, Pc};
 pub use strata_jit::optimizing::{Edge, Reason};
 
@@ -17,6 +19,10 @@ pub struct OptimizedFunction {
     pub recompilations: u32,
     /// Bytes of its code, of all compilations.
     pub code_bytes: usize,
+    /// Instructions of bytecode that were compiled, those of functions that are inlined included, in all compilations.
+    pub instructions: u32,
+    /// How long all compilations took, in whatever thread.
+    pub compile_time: Duration,
     /// Heads of loops for which it has code, or is to have some.
     pub loop_heads: Vec<Pc>,
     /// How often activations in other tiers went on in optimized code at the head of a loop.
@@ -35,6 +41,19 @@ pub struct SideExitCount {
     pub reason: Reason,
     /// How often.
     pub count: u32,
+}
+
+/// How programs were held up, in their own threads, by moving between code of the template compiler and optimized code: counting
+/// that asks for better code, entering that in a loop, and leaving it by side exits. What workers do is no part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TierUps {
+    /// How often.
+    pub count: u64,
+    /// How long in all.
+    pub total: Duration,
+    /// How long at most at a time, as a clock on the wall tells it: the system may have run something else meanwhile.
+    pub longest: Duration,
 }
 
 impl Module {

@@ -9,10 +9,10 @@ use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use strata_jit::abi;
-use strata_jit::optimizing::{self, Entry};
+use strata_jit::optimizing::Entry;
 use strata_jit::template::interpreter::{Interpreter, Source};
 
-use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit, Way};
+use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit, Timed, Way};
 use crate::frames::{Frame, HEADER_WORDS, Place};
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
@@ -347,11 +347,7 @@ impl Version {
     }
 
     /// Installs what the optimizing compiler gave: calls that come later find it.
-    pub(crate) fn install(
-        &self,
-        entry: Entry,
-        code: Result<optimizing::OptimizedCode, Refusal>,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn install(&self, entry: Entry, code: Result<Timed, Refusal>) -> Result<(), Refusal> {
         let module = self.loaded();
         let adapter = || {
             let native = module.engine.native().ok_or(Refusal::NoMachineCode)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytecode_spec::{FuncIndex, Pc};
 use strata_jit::optimizing::{Edge, Entry, Exit, OptimizedCode, Reason, Word};
@@ -21,6 +22,8 @@ pub(crate) struct OptimizedObject {
     /// All that was installed.
     installed: *const u8,
     bytes: usize,
+    instructions: u32,
+    compile_time: Duration,
     faults: Vec<(u32, u64)>,
     exits: Box<[SideExit]>,
     /// The slot by which activations in other tiers go on at the head of a loop.
@@ -31,6 +34,13 @@ pub(crate) struct OptimizedObject {
 unsafe impl Send for OptimizedObject {}
 // SAFETY: as above.
 unsafe impl Sync for OptimizedObject {}
+
+/// Optimized code, and how long it took to make that.
+#[derive(Debug)]
+pub(crate) struct Timed {
+    pub(crate) code: OptimizedCode,
+    pub(crate) compile_time: Duration,
+}
 
 /// Where optimized code is left.
 #[repr(C)]
@@ -52,7 +62,7 @@ impl OptimizedObject {
     pub(crate) fn install(
         version: &Version,
         entry: Entry,
-        mut code: OptimizedCode,
+        Timed { mut code, compile_time }: Timed,
     ) -> Result<OptimizedObject, Refusal> {
         let engine = version.loaded().engine.clone();
         let native = engine.native().ok_or(Refusal::NoMachineCode)?;
@@ -84,6 +94,8 @@ impl OptimizedObject {
             start,
             installed,
             bytes: code.bytes.len(),
+            instructions: code.instructions,
+            compile_time,
             faults: code.faults,
             exits,
             slot,
@@ -330,6 +342,8 @@ impl Optimized {
             compilations: state.all.len() as u32,
             recompilations: state.entries.values().map(|entry| entry.recompilations).sum(),
             code_bytes: state.all.iter().map(|object| object.bytes).sum(),
+            instructions: state.all.iter().map(|object| object.instructions).sum(),
+            compile_time: state.all.iter().map(|object| object.compile_time).sum(),
             loop_heads: state.entries.keys().flatten().copied().collect(),
             loop_entries: self.entered.load(Ordering::Relaxed),
             side_exits: side_exits.collect(),

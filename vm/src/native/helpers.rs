@@ -5,7 +5,7 @@ use strata_jit::abi::{self, Helper, Status};
 
 use std::sync::atomic::Ordering;
 
-use super::{at_call, has_code, interpret, run};
+use super::{Pauses, at_call, has_code, interpret, run};
 use crate::code::{CodeSlot, SideExit, Version, Way};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place, function_at};
@@ -177,6 +177,19 @@ extern "C" fn hot(frame: *mut u64, place: u64) -> *const CodeSlot {
     // SAFETY: template code calls this with its frame, pinned registers written, on entry or at a branch.
     unsafe {
         let version = &*Frame(frame).version();
+        pauses(version).during(|| look_up(frame, version, place))
+    }
+}
+
+/// What is counted as a pause of code of a version.
+fn pauses(version: &Version) -> &Pauses {
+    version.loaded().engine.native().expect("there is code").pauses()
+}
+
+/// Where an activation of template code goes on, if that is in better code; else null.
+unsafe fn look_up(frame: *mut u64, version: &Version, place: u64) -> *const CodeSlot {
+    // SAFETY: by contract of `hot`.
+    unsafe {
         if place == abi::place::template(abi::trap::ON_ENTRY) {
             version.count(None);
             return std::ptr::null();
@@ -203,7 +216,7 @@ extern "C" fn exit(frame: *mut u64, side: *const SideExit) -> u64 {
     // SAFETY: optimized code goes here with its frame, live registers written, by a side exit of its own.
     unsafe {
         let version = &*Frame(frame).version();
-        if version.exited(&*side) {
+        if pauses(version).during(|| version.exited(&*side)) {
             return &raw const (*side).landing as u64;
         }
         match interpret(Frame(frame), (*side).exit.pc) {

@@ -4,8 +4,9 @@ mod handlers;
 mod helpers;
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
 use bytecode_spec::{Pc, TrapCause, ValType};
@@ -23,6 +24,7 @@ use crate::config::Config;
 use crate::context::{InstanceContext, StoreContext};
 use crate::frames::{Frame, Place};
 use crate::interpreter::{self, Ended, Stop, Stopped};
+use crate::optimized::TierUps;
 use crate::os;
 use crate::tiering::optimizing::Optimizing;
 use crate::tiering::policy::{Event, Refusal};
@@ -45,6 +47,37 @@ pub(crate) struct Native {
     optimizing: Option<Optimizing>,
     /// Bytes of the space that are no function's.
     stub_bytes: AtomicUsize,
+    pauses: Pauses,
+}
+
+/// How long programs did nothing but move up to better code, or out of it.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses {
+    count: AtomicU64,
+    total_ns: AtomicU64,
+    longest_ns: AtomicU64,
+}
+
+impl Pauses {
+    /// Counts what is done as a pause.
+    fn during<R>(&self, work: impl FnOnce() -> R) -> R {
+        let begun = Instant::now();
+        let result = work();
+        let ns = begun.elapsed().as_nanos() as u64;
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.total_ns.fetch_add(ns, Ordering::Relaxed);
+        self.longest_ns.fetch_max(ns, Ordering::Relaxed);
+        result
+    }
+
+    pub(crate) fn report(&self) -> TierUps {
+        let time = |ns: &AtomicU64| Duration::from_nanos(ns.load(Ordering::Relaxed));
+        TierUps {
+            count: self.count.load(Ordering::Relaxed),
+            total: time(&self.total_ns),
+            longest: time(&self.longest_ns),
+        }
+    }
 }
 
 /// What goes from one calling convention to the other, by parameters.
@@ -87,6 +120,7 @@ impl Native {
             adapters: Mutex::default(),
             optimizing: Optimizing::new(config),
             stub_bytes: AtomicUsize::new(stub_bytes),
+            pauses: Pauses::default(),
         })
     }
 
@@ -121,6 +155,11 @@ impl Native {
         self.stub_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
         known.insert(params.to_vec(), adapter);
         Some(adapter)
+    }
+
+    /// How long programs were held up.
+    pub(crate) fn pauses(&self) -> &Pauses {
+        &self.pauses
     }
 
     /// Waits until all optimized code that was asked for is made.

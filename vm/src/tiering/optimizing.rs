@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytecode_spec::FuncIndex;
-use strata_jit::optimizing::{self, Cranelift, Entry, OptimizedCode, Optimizer, Request, Target};
+use strata_jit::optimizing::{self, Cranelift, Entry, Optimizer, Request, Target};
 
 use super::policy::{MAX_QUEUED, Refusal};
-use crate::code::{LoadedModule, Version};
+use crate::code::{LoadedModule, Timed, Version};
 use crate::config::{Config, TierMode};
 
 /// Makes optimized code for an engine. Workers end when this is dropped.
@@ -183,7 +183,7 @@ impl Shared {
     }
 
     /// A compiler that panics is not used again, and the function stays where it is; as it does if it takes too long.
-    fn compile(&self, request: &Request) -> Result<OptimizedCode, Refusal> {
+    fn compile(&self, request: &Request) -> Result<Timed, Refusal> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let optimizer = idle().pop();
         let mut optimizer = optimizer.unwrap_or_else(|| Box::new(Cranelift::new(self.target, self.verify)));
@@ -192,7 +192,8 @@ impl Shared {
         let compiled = catch_unwind(AssertUnwindSafe(|| optimizer.optimize(request, &is_late)));
         let compiled = compiled.map_err(|_| Refusal::OptimizerFailed)?;
         idle().push(optimizer);
-        compiled.map_err(|refusal| match refusal {
+        let timed = compiled.map(|code| Timed { code, compile_time: begun.elapsed() });
+        timed.map_err(|refusal| match refusal {
             optimizing::Refusal::TooLarge => Refusal::TooLargeToOptimize,
             optimizing::Refusal::TooSlow => Refusal::TooSlowToOptimize,
             optimizing::Refusal::Failed(_) | _ => Refusal::OptimizerFailed,
