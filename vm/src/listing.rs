@@ -180,7 +180,9 @@ fn print_optimized(
                         format_args!("{}:pc{}:\n", module.verified().func_name(inlined.func), pc.0),
                     );
                 }
-                place => heading(&mut out, text, Part::Instruction(place.pc(version))),
+                place @ (Place::At(_) | Place::Behind(_) | Place::Pc(..)) => {
+                    heading(&mut out, text, Part::Instruction(place.pc(version)))
+                }
             },
         }
         let (_, lines) = target.list_optimized(&bytes[start as usize..end as usize], start);
