@@ -29,10 +29,10 @@ type Form = (Op, u8, u8);
 type Run = Vec<(Vec<Form>, f64)>;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let interpreter = Interpreter::generate(Machine::of_host(), false);
+    let mut interpreter = Interpreter::new(Machine::of_host(), false);
     let mut runs = Vec::new();
     for program in programs()? {
-        collect(&interpreter, &program()?, &mut runs);
+        collect(&mut interpreter, &program()?, &mut runs);
     }
     let all: f64 = runs.iter().flatten().map(|(_, weight)| weight).sum();
     let mut chosen = Vec::new();
@@ -169,7 +169,7 @@ fn run(file: &Path, case: &Path) -> Result<Module, Box<dyn std::error::Error>> {
 }
 
 /// Adds what a program has executed.
-fn collect(interpreter: &Interpreter, module: &Module, runs: &mut Vec<Run>) {
+fn collect(interpreter: &mut Interpreter<Machine>, module: &Module, runs: &mut Vec<Run>) {
     let profile = module.profile();
     let functions = profile.functions.iter().filter_map(|profile| {
         let function = module.verified().function(profile.func)?;
@@ -181,13 +181,13 @@ fn collect(interpreter: &Interpreter, module: &Module, runs: &mut Vec<Run>) {
         let imported_funcs = module.verified().spaces().imported_funcs;
         let source = Source { function, imported_funcs, frame_words: 0, costs: &[] };
         let mut run = Run::new();
-        interpreter.each_step(&source, |step| {
+        for step in interpreter.steps(&source) {
             if !step.follows {
                 runs.push(std::mem::take(&mut run));
             }
             let Part { op, kind, held, .. } = step.part;
             run.push((vec![(op, kind, held)], counts[step.pc] as f64 / total as f64));
-        });
+        }
         runs.push(run);
     }
     runs.retain(|run| run.iter().any(|&(_, weight)| weight > WORTH / 1000.0));

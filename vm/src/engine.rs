@@ -5,10 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ahash::AHashMap;
 use bytecode_spec::FuncType;
 
-use strata_jit::template::interpreter::Interpreter;
-
 use crate::config::{Config, TierMode};
-use crate::native::Native;
+use crate::native::{Handlers, Native};
 use crate::optimized::TierUps;
 use crate::tiering::policy::{Policy, Thresholds};
 
@@ -54,8 +52,8 @@ impl Engine {
     }
 
     /// The generated interpreter, in an engine that runs code in it.
-    pub(crate) fn interpreter(&self) -> Option<&'static Interpreter> {
-        Some(&self.native()?.handlers?.interpreter)
+    pub(crate) fn interpreter(&self) -> Option<&'static Handlers> {
+        self.native()?.handlers
     }
 
     /// What decides which functions get machine code; `None` when none does.

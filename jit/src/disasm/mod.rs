@@ -119,8 +119,10 @@ pub struct HandlerListing {
 }
 
 fn list_handlers<M: Boundary>(masm: M, syntax: &Syntax, op: Op, profile: bool) -> HandlerListing {
-    let interpreter = Interpreter::generate(masm, profile);
-    let handlers = interpreter.handlers_of(op).map(|(parts, range)| {
+    let mut interpreter = Interpreter::new(masm, profile);
+    let handlers = interpreter.handlers_of(op);
+    let code = interpreter.bytes();
+    let handlers = handlers.into_iter().map(|(parts, range)| {
         let names: Vec<String> = parts.iter().map(Part::to_string).collect();
         let symbol = |target: u32| match target.checked_sub(range.start) {
             Some(distance) if target < range.end => format!("+{distance:02x}"),
@@ -129,7 +131,7 @@ fn list_handlers<M: Boundary>(masm: M, syntax: &Syntax, op: Op, profile: bool) -
         let mut lines = Vec::new();
         let mut offset = range.start;
         while offset < range.end {
-            let bytes = &interpreter.bytes[offset as usize..range.end as usize];
+            let bytes = &code[offset as usize..range.end as usize];
             let decoded = (syntax.decode)(bytes, offset, &symbol);
             lines.push(Line { offset, text: decoded.text, comment: String::new() });
             offset += decoded.bytes as u32;

@@ -104,9 +104,8 @@ impl Buffer {
     }
 
     /// Offsets of instructions that may fault, ascending, and what they belong to.
-    pub fn faults(&self) -> Vec<(u32, Pc)> {
-        // The list keeps its room for the next function.
-        self.faults.clone()
+    pub fn faults(&self) -> &[(u32, Pc)] {
+        &self.faults
     }
 
     /// Appends bytes.
@@ -169,10 +168,10 @@ impl Buffer {
         }
     }
 
-    /// Writes all distances. False when one does not fit.
+    /// Writes all distances that are not written yet. False when one does not fit.
     pub fn link(&mut self, patch: fn(&mut [u8], u32, u8, u32) -> bool) -> bool {
         let Buffer { bytes, labels, fixups, .. } = self;
-        fixups.iter().all(|fixup| {
+        fixups.drain(..).all(|fixup| {
             let target = labels[fixup.label.0 as usize];
             debug_assert!(target < REFERENCED, "{:?} is not bound", fixup.label);
             patch(bytes, fixup.site, fixup.kind, target)
@@ -185,13 +184,6 @@ impl Buffer {
         if self.bytes.len() < bytes {
             self.bytes = vec![0; bytes];
         }
-    }
-
-    /// Takes the code out of the buffer.
-    pub fn take_bytes(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.truncate(std::mem::take(&mut self.length));
-        bytes
     }
 
     /// The code.
@@ -246,20 +238,5 @@ impl DynasmApi for Buffer {
 
     fn align(&mut self, alignment: usize, with: u8) {
         self.pad(alignment, with);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn code_is_taken_without_the_room_behind_it() {
-        let mut buffer = Buffer::default();
-        buffer.make_room(64);
-        buffer.put([1, 2, 3]);
-        buffer.put_some([(4, 1), (0x0605, 2)]);
-        assert_eq!(buffer.take_bytes(), [1, 2, 3, 4, 5, 6]);
-        assert_eq!((buffer.position(), buffer.take_bytes()), (0, vec![]));
     }
 }

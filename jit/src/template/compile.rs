@@ -161,7 +161,7 @@ impl<M: Masm> Compiler<M> {
             }
         }
         let buffer = self.masm.buffer();
-        let faults = buffer.faults();
+        let faults = buffer.faults().to_vec();
         Ok(CompiledCode { bytes: buffer.bytes().to_vec(), entries, faults })
     }
 

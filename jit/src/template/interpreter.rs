@@ -6,6 +6,8 @@
 //! that find it there whichever way control comes. Code outside enters functions at their start only. Sequences change the first instruction's word only, so what goes to one in
 //! the middle finds it.
 //!
+//! A handler is generated when an image first has it: a process pays for those that its programs use, and they lie close together.
+//!
 //! Frames are those of all tiers. See `calls` for how it is entered and left, and `sequences` for how these were chosen.
 
 mod calls;
@@ -17,12 +19,12 @@ mod sequences;
 use std::ops::Range;
 
 use bytecode_spec::isa::visit;
-use bytecode_spec::{Op, Pc, ShapeKind, TrapCause};
+use bytecode_spec::{Op, ShapeKind, TrapCause};
 
 pub use self::image::{Source, Step};
 pub use self::parts::Part;
 
-use self::image::Sequences;
+use self::image::BEHIND;
 use super::buffer::{Label, Reach};
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::W64;
@@ -34,24 +36,21 @@ use crate::abi::{self, Status};
 
 /// The handlers, and how images are made for them.
 #[derive(Debug)]
-pub struct Interpreter {
-    /// All code. It has no relocations and runs at any address that is a multiple of 16.
-    pub bytes: Vec<u8>,
+pub struct Interpreter<M> {
+    masm: M,
+    driver: Fetched,
     /// Where machine code calls a function to be interpreted; an entry of the frame convention.
     pub entry: u32,
     /// Where handlers start: what [`HANDLERS`](abi::HANDLERS) is for.
     pub handlers: u32,
     /// Where an instruction that faulted goes on, its address in the first scratch register.
     pub fault: u32,
-    /// Offsets of instructions that may fault, ascending, and words from what the handler is for to what faults.
-    faults: Vec<(u32, Pc)>,
-    /// By the numbers of [`Part`]s.
-    handler_of: Vec<Handler>,
-    sequences: Sequences,
+    /// Of parts by their numbers, and of sequences behind them; `None` if not generated yet.
+    made: Box<[Option<Handler>]>,
+    /// How many are generated.
+    count: usize,
     /// What charges for a basic block, and then goes to the handler that is kept apart.
     charge: u16,
-    /// Where the code of each part and sequence starts, in their order, and where that of the last one ends.
-    starts: Vec<u32>,
 }
 
 /// The handler of one instruction.
@@ -126,17 +125,19 @@ struct Fetched {
     exits: Vec<(Label, Exit)>,
     /// Where traps go, by the instruction's offset and the cause.
     traps: Vec<(Label, (i32, TrapCause))>,
+    /// So many of them have code.
+    bound_traps: usize,
 }
 
-/// More bytes than the code has.
-const ROOM: usize = 1 << 18;
+impl<M: Boundary> Interpreter<M> {
+    /// The most bytes that the code has.
+    pub const MAX_BYTES: usize = 1 << 18;
 
-impl Interpreter {
-    /// Generates an interpreter that counts, or does not count, calls, branches and call targets.
-    pub fn generate<M: Boundary>(mut masm: M, profile: bool) -> Interpreter {
+    /// An interpreter that counts, or does not count, calls, branches and call targets; no handlers yet.
+    pub fn new(mut masm: M, profile: bool) -> Interpreter<M> {
         let m = &mut masm;
         m.buffer().reset(0, Reach::Near);
-        m.buffer().make_room(ROOM);
+        m.buffer().make_room(Self::MAX_BYTES);
         let mut label = || m.buffer().label();
         let shared = Shared {
             start: label(),
@@ -153,7 +154,7 @@ impl Interpreter {
             hot: label(),
             trapped: label(),
         };
-        let mut o = Fetched {
+        let mut driver = Fetched {
             profile,
             part: Part { op: Op::Nop, kind: 0, held: 0 },
             offset: 0,
@@ -164,64 +165,105 @@ impl Interpreter {
             shared,
             exits: Vec::new(),
             traps: Vec::new(),
+            bound_traps: 0,
         };
-        let entry = o.entry(m);
-        o.shared(m);
+        let entry = driver.entry(m);
+        driver.shared(m);
         m.align();
         let fault = m.buffer().position();
         m.store_slot(Addr::at(M::ROLES.interpreter.store, abi::store::PC), Reg(M::ROLES.interpreter.pc));
         stop_at(m, Status::Faulted);
-
         m.align();
         let handlers = m.buffer().position();
-        let mut starts = Vec::with_capacity(Part::COUNT + sequences::SEQUENCES.len() + 1);
-        let mut begin = |m: &mut M| {
-            m.align();
-            starts.push(m.buffer().position());
-            ((m.buffer().position() - handlers) / 8) as u16
-        };
-        let mut handler_of = Vec::with_capacity(Part::COUNT);
-        for part in Part::all() {
-            let offset = begin(m);
-            o.handler(m, &[part]);
-            handler_of.push(Handler { offset, leaves: o.leaves });
-        }
-        let mut sequences = Sequences::default();
-        for sequence in sequences::SEQUENCES {
-            let parts = sequence.iter().map(|&(op, kind, held)| Part { op, kind, held });
-            let parts: smallvec::SmallVec<[Part; 4]> = parts.collect();
-            let offset = begin(m);
-            o.handler(m, &parts);
-            sequences.add(&parts, offset);
-        }
-        sequences.finish();
-        let charge = begin(m);
-        o.charge(m);
-        starts.push(m.buffer().position());
-        debug_assert!(m.buffer().position() - handlers < 8 << 16, "handlers are within reach");
-        o.out_of_line(m);
-        let is_linked = m.buffer().link(M::patch);
-        debug_assert!(is_linked, "all is near");
-        let faults = m.buffer().faults();
-        let bytes = m.buffer().take_bytes();
-        Interpreter { bytes, entry, handlers, fault, faults, handler_of, sequences, charge, starts }
+        let made = vec![None; Part::COUNT + BEHIND.len()].into_boxed_slice();
+        let mut interpreter = Interpreter { masm, driver, entry, handlers, fault, made, count: 0, charge: 0 };
+        interpreter.charge = interpreter.begin();
+        interpreter.driver.charge(&mut interpreter.masm);
+        interpreter.finish();
+        interpreter
     }
 
-    /// The handlers of an opcode: those of its forms, and those of sequences that begin with it; and where their code lies.
-    pub fn handlers_of(&self, op: Op) -> impl Iterator<Item = (Vec<Part>, Range<u32>)> {
+    /// Generates all handlers that are not there yet.
+    pub fn complete(&mut self) {
+        Part::all().for_each(|part| _ = self.handler_of(part));
+        (0..BEHIND.len()).for_each(|sequence| _ = self.sequence(sequence));
+        self.finish();
+    }
+
+    /// All code so far, to which more is only added. It has no relocations and runs at any address that is a multiple of 16.
+    pub fn bytes(&mut self) -> &[u8] {
+        self.masm.buffer().bytes()
+    }
+
+    /// How many handlers there are so far.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The handlers of an opcode: those of its forms, and those of sequences that begin with it; and where their code lies, if it was
+    /// not there before.
+    pub fn handlers_of(&mut self, op: Op) -> Vec<(Vec<Part>, Range<u32>)> {
         let single = Part::all().map(|part| vec![part]);
-        let sequences = sequences::SEQUENCES.iter().map(|parts| {
-            parts.iter().map(|&(op, kind, held)| Part { op, kind, held }).collect::<Vec<Part>>()
+        let sequences = (0..BEHIND.len()).map(|sequence| sequences::parts(sequence).to_vec());
+        let all = single.chain(sequences).enumerate().filter(|(_, parts)| parts[0].op == op);
+        let found = all.map(|(node, parts)| {
+            self.masm.align();
+            let start = self.masm.buffer().position();
+            self.generate(node, &parts);
+            self.masm.align();
+            (parts, start..self.masm.buffer().position())
         });
-        let ranges = self.starts.windows(2).map(|pair| pair[0]..pair[1]);
-        single.chain(sequences).zip(ranges).filter(move |(parts, _)| parts[0].op == op)
+        let found = found.collect();
+        self.finish();
+        found
     }
 
     /// How many words behind the instruction whose handler ran lies the one that the machine instruction at an offset belongs to,
     /// if that may fault.
-    pub fn fault_at(&self, offset: u32) -> Option<u32> {
-        let place = self.faults.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
-        Some(self.faults[place].1.0)
+    pub fn fault_at(&mut self, offset: u32) -> Option<u32> {
+        // What handlers note as a place is in words from the first instruction that they are for.
+        let faults = self.masm.buffer().faults();
+        let place = faults.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
+        Some(faults[place].1.0)
+    }
+
+    /// The handler of one instruction.
+    #[inline]
+    fn handler_of(&mut self, part: Part) -> Handler {
+        let node = part.number();
+        self.made[node].unwrap_or_else(|| self.generate(node, &[part]))
+    }
+
+    /// The handler of the sequence of that number.
+    #[inline]
+    fn sequence(&mut self, sequence: usize) -> u16 {
+        let node = Part::COUNT + sequence;
+        self.made[node].unwrap_or_else(|| self.generate(node, &sequences::parts(sequence))).offset
+    }
+
+    #[inline(never)]
+    fn generate(&mut self, node: usize, parts: &[Part]) -> Handler {
+        let offset = self.begin();
+        self.driver.handler(&mut self.masm, parts);
+        let handler = Handler { offset, leaves: self.driver.leaves };
+        self.made[node] = Some(handler);
+        self.count += 1;
+        handler
+    }
+
+    /// Where the next handler starts, in units of eight bytes from the first.
+    fn begin(&mut self) -> u16 {
+        self.masm.align();
+        let offset = (self.masm.buffer().position() - self.handlers) / 8;
+        u16::try_from(offset).expect("handlers are within reach")
+    }
+
+    /// Completes the code of the handlers so far.
+    fn finish(&mut self) {
+        let Interpreter { masm: m, driver, .. } = self;
+        driver.out_of_line(m);
+        let is_linked = m.buffer().link(M::patch);
+        debug_assert!(is_linked, "all is near");
     }
 }
 

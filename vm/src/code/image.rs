@@ -10,10 +10,11 @@ use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use strata_jit::abi;
 use strata_jit::optimizing::Entry;
-use strata_jit::template::interpreter::{Interpreter, Source};
+use strata_jit::template::interpreter::Source;
 
 use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit, Timed, Way};
 use crate::frames::{Frame, HEADER_WORDS, Place};
+use crate::native::Handlers;
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
 
@@ -177,14 +178,14 @@ impl Version {
             portable_image: OnceLock::new(),
         };
         match module.engine.interpreter() {
-            Some(interpreter) => version.prepare(interpreter),
+            Some(handlers) => version.prepare(handlers),
             None => _ = version.entry(),
         }
         version
     }
 
     /// Makes the image for the generated interpreter.
-    fn prepare(&mut self, interpreter: &Interpreter) {
+    fn prepare(&mut self, handlers: &Handlers) {
         let function = self.function();
         let mut words = function.code.clone();
         let source = Source {
@@ -193,7 +194,7 @@ impl Version {
             frame_words: self.frame_words,
             costs: &self.costs,
         };
-        let leaders = interpreter.prepare(&source, &mut words);
+        let leaders = handlers.prepare(&source, &mut words);
         self.each_feedback(|word, place| {
             words[word] = match place {
                 SidePlace::Targets(i) => std::ptr::from_ref(&self.targets[i]).addr() as u64,

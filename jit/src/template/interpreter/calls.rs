@@ -556,7 +556,9 @@ impl Fetched {
                 }
             }
         }
-        for (label, (offset, cause)) in std::mem::take(&mut self.traps) {
+        for &(label, (offset, cause)) in
+            &self.traps[std::mem::replace(&mut self.bound_traps, self.traps.len())..]
+        {
             m.buffer().bind(label);
             m.lea(W64, second, Addr::at(pc, offset));
             m.mov(first, Imm(cause.code().into()));

@@ -4,8 +4,11 @@ use bytecode_spec::isa::{self, Words};
 use bytecode_spec::{Function, Kind, Op, Reg, ValType};
 
 use super::parts::Part;
+use super::sequences::SEQUENCES;
 use super::{Interpreter, Leaves};
 use crate::abi;
+use crate::template::operands::Lane;
+use crate::template::stubs::Boundary;
 
 /// What an image is made of.
 #[derive(Clone, Copy, Debug)]
@@ -31,79 +34,101 @@ pub struct Step {
     pub follows: bool,
 }
 
-/// Which sequences have handlers: a tree, by a part behind a node. Nodes are numbered: parts by their numbers, sequences behind them.
-#[derive(Debug, Default)]
-pub(super) struct Sequences {
-    /// Node, part, and the node and handler of what they make; ascending.
-    edges: Vec<(u16, u16, u16, u16)>,
-    /// So many of them are in order; the others are of sequences as long as the last one.
-    in_order: usize,
-    /// Instructions of the longest sequence.
-    longest: usize,
+/// What is behind a node of the tree of sequences.
+#[derive(Clone, Copy)]
+pub(super) struct Behind {
+    node: u16,
+    /// The number of the part behind it.
+    part: u16,
+    /// The number of the sequence that they make.
+    sequence: u16,
 }
 
-impl Sequences {
-    /// Adds a sequence; all that are shorter are there already.
-    pub(super) fn add(&mut self, parts: &[Part], handler: u16) {
-        let Some((&last, beginning)) = parts.split_last() else { return };
-        let Some((&first, rest)) = beginning.split_first() else { return };
-        if parts.len() > self.longest {
-            self.longest = parts.len();
-            self.finish();
+/// Which sequences have handlers: a tree, by a part behind a node, ascending. Nodes are numbered: parts by their numbers, sequences
+/// behind them.
+pub(super) static BEHIND: [Behind; SEQUENCES.len()] = {
+    let mut all = [Behind { node: 0, part: 0, sequence: 0 }; SEQUENCES.len()];
+    let mut sequence = 0;
+    while sequence < all.len() {
+        let parts = SEQUENCES[sequence];
+        let (mut node, mut i) = (number(parts[0]), 1);
+        while i + 1 < parts.len() {
+            node = match search(&all, sequence, node, number(parts[i])) {
+                Ok(place) => Part::COUNT as u16 + all[place].sequence,
+                Err(_) => panic!("the beginning of a sequence is one, and comes first"),
+            };
+            i += 1;
         }
-        let node =
-            rest.iter().try_fold(first.number() as u16, |node, &part| Some(self.behind(node, part)?.0));
-        let node = node.expect("the beginning of a sequence is one, and shorter ones come first");
-        let next = (Part::COUNT + self.edges.len()) as u16;
-        self.edges.push((node, last.number() as u16, next, handler));
+        let part = number(parts[i]);
+        let Err(place) = search(&all, sequence, node, part) else { panic!("a sequence is listed twice") };
+        let mut end = sequence;
+        while end > place {
+            all[end] = all[end - 1];
+            end -= 1;
+        }
+        all[place] = Behind { node, part, sequence: sequence as u16 };
+        sequence += 1;
     }
+    all
+};
 
-    /// Puts edges in their order.
-    pub(super) fn finish(&mut self) {
-        self.edges.sort_unstable();
-        self.in_order = self.edges.len();
-    }
-
-    /// Node and handler of what is behind a node.
-    #[inline]
-    fn behind(&self, node: u16, part: Part) -> Option<(u16, u16)> {
-        let part = part.number() as u16;
-        let edges = &self.edges[..self.in_order];
-        let place = edges.binary_search_by_key(&(node, part), |edge| (edge.0, edge.1)).ok()?;
-        Some((self.edges[place].2, self.edges[place].3))
-    }
+const fn number((op, kind, held): (Op, u8, Lane)) -> u16 {
+    Part { op, kind, held }.number() as u16
 }
 
-impl Interpreter {
-    /// Makes an image of a function's code, which it is a copy of. With fuel, also gives the handlers of instructions where basic
-    /// blocks start, by word.
-    pub fn prepare(&self, source: &Source<'_>, image: &mut [u64]) -> Box<[u16]> {
+/// Where what is behind a node with a part is among the first `length`, or would be.
+const fn search(all: &[Behind], length: usize, node: u16, part: u16) -> Result<usize, usize> {
+    let wanted = (node as u32) << 16 | part as u32;
+    let (mut start, mut end) = (0, length);
+    while start < end {
+        let middle = (start + end) / 2;
+        let found = (all[middle].node as u32) << 16 | all[middle].part as u32;
+        if found == wanted {
+            return Ok(middle);
+        }
+        if found < wanted {
+            start = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    Err(start)
+}
+
+impl<M: Boundary> Interpreter<M> {
+    /// Makes an image of a function's code, which it is a copy of, and the handlers that it lacks: see [`bytes`](Self::bytes). With
+    /// fuel, also gives the handlers of instructions where basic blocks start, by word.
+    pub fn prepare(&mut self, source: &Source<'_>, image: &mut [u64]) -> Box<[u16]> {
         let mut leaders = vec![0; source.costs.len()].into_boxed_slice();
-        // The first instruction of the sequence so far, and its node.
-        let mut open: Option<(usize, u16)> = None;
+        let charge = self.charge;
         let mut put = |image: &mut [u64], pc: usize, handler: u16| match source.costs.get(pc) {
             Some(1..) => {
                 leaders[pc] = handler;
-                set_lane(&mut image[pc..], 0, self.charge);
+                set_lane(&mut image[pc..], 0, charge);
             }
             Some(0) | None => set_lane(&mut image[pc..], 0, handler),
         };
-        self.each_step(source, |Step { pc, part, follows }| {
-            put(image, pc, self.handler_of[part.number()].offset);
+        // The first instruction of the sequence so far, its node, and the sequence if it is one already.
+        let mut open: Option<(usize, u16)> = None;
+        for Step { pc, part, follows } in self.steps(source) {
+            put(image, pc, self.handler_of(part).offset);
+            let number = part.number() as u16;
             let sequence = open.filter(|_| follows).and_then(|(start, node)| {
-                let (node, handler) = self.sequences.behind(node, part)?;
-                put(image, start, handler);
-                Some((start, node))
+                let place = search(&BEHIND, BEHIND.len(), node, number).ok()?;
+                let sequence = BEHIND[place].sequence;
+                put(image, start, self.sequence(sequence.into()));
+                Some((start, Part::COUNT as u16 + sequence))
             });
-            open = sequence.or(Some((pc, part.number() as u16)));
+            open = sequence.or(Some((pc, number)));
             rewrite_call(source, part.op, &mut image[pc..]);
             rewrite_targets(part, &mut image[pc..]);
-        });
+        }
+        self.finish();
         leaders
     }
 
-    /// Calls `visit` with each instruction of a function, in the order of the code.
-    pub fn each_step(&self, source: &Source<'_>, visit: impl FnMut(Step)) {
+    /// Each instruction of a function, in the order of the code.
+    pub fn steps(&mut self, source: &Source<'_>) -> Vec<Step> {
         let code = source.function.code.as_slice();
         let mut edges = Edges::of(code);
         let mut steps = Vec::new();
@@ -111,11 +136,11 @@ impl Interpreter {
         while !self.walk(source, &mut edges, &mut steps) {
             steps.clear();
         }
-        steps.into_iter().for_each(visit);
+        steps
     }
 
     /// Goes through the code once; false if a branch backwards left less in the accumulators than its target was taken to find.
-    fn walk(&self, source: &Source<'_>, edges: &mut Edges, steps: &mut Vec<Step>) -> bool {
+    fn walk(&mut self, source: &Source<'_>, edges: &mut Edges, steps: &mut Vec<Step>) -> bool {
         let code = source.function.code.as_slice();
         let types = source.function.registers.as_slice();
         let mut held = Some(Accumulators::default());
@@ -132,7 +157,7 @@ impl Interpreter {
             let form = Part::of(op, words, types);
             steps.push(Step { pc, part: Part { held: now.lane_of(form, words, types), ..form }, follows });
             let reg = |lane: u8| Some(Reg(words.lane(lane.into())));
-            match self.handler_of[form.number()].leaves {
+            match self.handler_of(form).leaves {
                 Leaves::Same => {}
                 Leaves::Int(lane) => now.int = reg(lane),
                 Leaves::Float(lane) => now.float = reg(lane),

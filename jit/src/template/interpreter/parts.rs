@@ -151,13 +151,13 @@ impl Part {
 
     /// Its number among them.
     #[inline(always)]
-    pub(super) fn number(self) -> usize {
+    pub(super) const fn number(self) -> usize {
         let forms = FORMS[self.op as usize];
         let place = match self.held {
             0 => 0,
             held => (forms.lanes & ((1 << held) - 1)).count_ones() as u16 + 1,
         };
-        usize::from(forms.first + u16::from(self.kind) * (forms.lanes.count_ones() as u16 + 1) + place)
+        (forms.first + self.kind as u16 * (forms.lanes.count_ones() as u16 + 1) + place) as usize
     }
 
     /// All of them, by their numbers.
