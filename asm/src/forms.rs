@@ -1,4 +1,4 @@
-//! How instructions are written: the table's syntax templates, taken apart once, and the rows of each mnemonic.
+//! How instructions are written: the table's syntax templates, taken apart when first used, and the rows of each mnemonic.
 //!
 //! No opcode, shape or operand is known here by name, so that a row added to the table needs no change.
 
@@ -34,8 +34,7 @@ pub(crate) enum Piece {
 /// The forms of all mnemonics.
 #[derive(Debug)]
 pub(crate) struct Forms {
-    by_mnemonic: AHashMap<&'static str, SmallVec<[u16; 2]>>,
-    forms: Vec<Form>,
+    by_mnemonic: AHashMap<&'static str, SmallVec<[Op; 2]>>,
 }
 
 impl Forms {
@@ -43,24 +42,22 @@ impl Forms {
     pub(crate) fn get() -> &'static Forms {
         static FORMS: OnceLock<Forms> = OnceLock::new();
         FORMS.get_or_init(|| {
-            let forms: Vec<Form> = Op::ALL.iter().map(|op| Form::of(op.info())).collect();
-            let mut by_mnemonic: AHashMap<_, SmallVec<[u16; 2]>> = AHashMap::new();
-            for (i, form) in forms.iter().enumerate() {
-                by_mnemonic.entry(form.info.mnemonic).or_default().push(i as u16);
+            let mut by_mnemonic: AHashMap<_, SmallVec<[Op; 2]>> = AHashMap::with_capacity(Op::ALL.len());
+            for &op in Op::ALL {
+                by_mnemonic.entry(op.info().mnemonic).or_default().push(op);
             }
-            Forms { by_mnemonic, forms }
+            Forms { by_mnemonic }
         })
     }
 
     /// The rows of a mnemonic.
     pub(crate) fn of_mnemonic(&'static self, mnemonic: &str) -> Option<SmallVec<[&'static Form; 2]>> {
-        let places = self.by_mnemonic.get(mnemonic)?;
-        Some(places.iter().map(|&place| &self.forms[usize::from(place)]).collect())
+        Some(self.by_mnemonic.get(mnemonic)?.iter().map(|&op| Form::get(op)).collect())
     }
 
     /// Every mnemonic, in the order of the table; some more than once.
     pub(crate) fn mnemonics(&self) -> impl Iterator<Item = &'static str> {
-        self.forms.iter().map(|form| form.info.mnemonic)
+        Op::ALL.iter().map(|op| op.info().mnemonic)
     }
 }
 
@@ -78,6 +75,13 @@ pub(crate) fn template_pieces(template: &str) -> impl Iterator<Item = (&str, Opt
 }
 
 impl Form {
+    /// How the instructions of a row are written.
+    fn get(op: Op) -> &'static Form {
+        // Programs use few of the rows, and small ones would take longer to take the others apart than to be assembled.
+        static ROWS: [OnceLock<Form>; Op::ALL.len()] = [const { OnceLock::new() }; Op::ALL.len()];
+        ROWS[op as usize].get_or_init(|| Form::of(op.info()))
+    }
+
     fn of(info: &'static OpInfo) -> Form {
         let operands: SmallVec<[_; 6]> = info.explicit().collect();
         let place = |name| {
