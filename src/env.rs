@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use strata::{Caller, Engine, Error, HostError, Linker, Memory};
+use strata::{Caller, Error, HostError, Linker, Memory, Module};
 
 use crate::failure::tell_bytes;
 use crate::input::{ReadError, SharedInput};
@@ -53,12 +53,14 @@ type Result<T> = std::result::Result<T, HostError>;
 /// Names, types and meanings of the functions, once for the linker, for messages and for help.
 macro_rules! functions {
     ($($name:ident $ty:literal $what:literal;)*) => {
-        /// Defines the module, and that of WASI.
-        pub(crate) fn linker(engine: &Engine) -> std::result::Result<Linker<Host>, Error> {
-            let mut linker = Linker::new(engine);
+        /// Defines the module, and that of WASI if the program is one for WASI.
+        pub(crate) fn linker(program: &Module) -> std::result::Result<Linker<Host>, Error> {
+            let mut linker = Linker::new(program.engine());
             $(linker.func(MODULE, stringify!($name), $name)?;)*
             #[cfg(feature = "wasi")]
-            strata_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
+            if crate::program::imports_wasi(program) {
+                strata_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
+            }
             Ok(linker)
         }
 

@@ -191,7 +191,8 @@ pub(crate) fn wants_initialization(module: &Module, function: &str) -> bool {
         && module.exported_func(INITIALIZE).is_some_and(takes_and_gives_nothing)
 }
 
-fn imports_wasi(module: &Module) -> bool {
+/// Whether it is a program for WASI.
+pub(crate) fn imports_wasi(module: &Module) -> bool {
     module.verified().imports.iter().any(|import| import.module == WASI)
 }
 

@@ -210,7 +210,7 @@ fn execute(
     started: Instant,
     timing: &mut Timing,
 ) -> Result<Vec<Val>, Error> {
-    let instance = env::linker(module.engine())?.instantiate(store, module)?;
+    let instance = env::linker(module)?.instantiate(store, module)?;
     let func = instance.func(store, invoke)?;
     if program::wants_initialization(module, invoke) {
         instance.func(store, program::INITIALIZE)?.call(store, &[])?;
