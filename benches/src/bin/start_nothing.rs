@@ -1,0 +1,3 @@
+//! Does nothing: what a process takes that is no one's. For `benches/startup.rs`.
+
+fn main() {}
