@@ -167,16 +167,16 @@ impl Interpreter {
         };
         let entry = o.entry(m);
         o.shared(m);
-        m.align();
+        m.align(16);
         let fault = m.buffer().position();
         m.store_slot(Addr::at(M::ROLES.interpreter.store, abi::store::PC), Reg(M::ROLES.interpreter.pc));
         stop_at(m, Status::Faulted);
 
-        m.align();
+        m.align(16);
         let handlers = m.buffer().position();
         let mut starts = Vec::with_capacity(Part::COUNT + sequences::SEQUENCES.len() + 1);
         let mut begin = |m: &mut M| {
-            m.align();
+            m.align(16);
             starts.push(m.buffer().position());
             ((m.buffer().position() - handlers) / 8) as u16
         };
@@ -255,7 +255,7 @@ impl Fetched {
         let [left, ..] = M::ROLES.interpreter.fetched;
         let (pc, store) = (M::ROLES.interpreter.pc, M::ROLES.interpreter.store);
         self.offset = 0;
-        m.mov(version, Mem(Addr::at(M::ROLES.frame, abi::frame::VERSION)));
+        m.mov(version, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::VERSION)));
         m.mov(place, Reg(pc));
         m.int(IntOp::Sub, W64, place, Reg(place), Mem(Addr::at(version, abi::version::IMAGE)));
         m.int(IntOp::ShrU, W64, place, Reg(place), Imm(1));
