@@ -3,7 +3,9 @@
 
 use bytecode_spec::ValType;
 
-/// Words of a frame's header, before its registers; offsets from the frame pointer.
+/// Words of a frame's header, before its registers; offsets from register 0. Pointers to frames that generated code has in a machine
+/// register, or keeps in a header or a limit, point [some bytes behind](crate::template::masm::Roles::frame_bias) that; what
+/// it gives to the runtime, and gets from it, does not.
 pub mod frame {
     /// Frame pointer of the caller.
     pub const CALLER: i32 = -32;
@@ -136,6 +138,8 @@ pub mod instance {
     pub const RECORDS: i32 = 40;
     /// Pointer to the signatures of the module's types.
     pub const SIGNATURES: i32 = 48;
+    /// The address of the stub of [`Helper::Record`](super::Helper::Record).
+    pub const CALL_RECORD: i32 = 56;
 }
 
 /// The store context.
@@ -144,7 +148,8 @@ pub mod store {
     pub const POLL: i32 = 0;
     /// Fuel left.
     pub const FUEL: i32 = 8;
-    /// First word that no frame may reach; 0 while something asks for attention, so that functions need only one test on entry.
+    /// First word that no frame may reach, as a pointer to a [frame](super::frame) has it; 0 while something asks for attention, so
+    /// that functions need only one test on entry.
     pub const ENTRY_LIMIT: i32 = 16;
     /// Address that the native stack pointer must not get below.
     pub const NATIVE_LIMIT: i32 = 24;
@@ -288,8 +293,11 @@ pub mod targets {
 pub mod object {
     /// The version that the code belongs to, written when it is installed.
     pub const VERSION: i32 = 0;
+    /// In code of the template compiler, what its entry jumps to when something asks for attention or a stack is short: near
+    /// enough for the shortest branches.
+    pub const ATTENTION: i32 = 8;
     /// Where code starts.
-    pub const CODE: i32 = 16;
+    pub const CODE: i32 = 24;
 }
 
 /// What a trap leaves in the store context: the instruction's place, and the cause's code.
@@ -384,11 +392,17 @@ pub enum Helper {
     Stop = 12,
     /// Gone to by code of the register convention, with a slot, to go to its entry of the frame convention. There is no function.
     ToFrame = 13,
+    /// Called by template code on entry, with nothing in the second scratch register: [`Safepoint`](Self::Safepoint) there. There is
+    /// no function.
+    Attend = 14,
+    /// Called by template code as the entry of a record's function, whichever it has, with the record in the third scratch register:
+    /// `(frame, _, record) -> status` does it for a record without a slot, and leaves results in the frame's first registers.
+    Record = 15,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 16;
 
     /// All of them, in their order.
     pub const ALL: [Helper; Helper::COUNT] = [
@@ -406,6 +420,8 @@ impl Helper {
         Helper::Raise,
         Helper::Stop,
         Helper::ToFrame,
+        Helper::Attend,
+        Helper::Record,
     ];
 
     /// Its name in listings.
@@ -425,6 +441,8 @@ impl Helper {
             Helper::Raise => "raise",
             Helper::Stop => "stop",
             Helper::ToFrame => "to_frame",
+            Helper::Attend => "attend",
+            Helper::Record => "record",
         }
     }
 

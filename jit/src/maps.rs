@@ -52,7 +52,7 @@ pub enum Part {
     Poll(Option<Pc>),
     /// What counting code jumps to when it is to ask for better code.
     Hot(Option<Pc>),
-    /// A call, or tail call, that a helper makes: of a host function, or into an instance without machine code.
+    /// A tail call that a helper makes: of a host function, or into an instance without machine code.
     Call(Pc),
     /// What all traps do.
     Trapped,

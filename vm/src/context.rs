@@ -12,6 +12,7 @@ use bytecode_spec::{Limits, ValType};
 use strata_jit::abi;
 
 use crate::code::{CodeSlot, LoadedModule, SideExit};
+use crate::frames::BIAS;
 use crate::host::HostFunc;
 use crate::interpreter::Stopped;
 use crate::os::Reservation;
@@ -78,6 +79,7 @@ const _: () = {
     assert!(offset_of!(InstanceContext, slots) == abi::instance::SLOTS as usize);
     assert!(offset_of!(InstanceContext, records) == abi::instance::RECORDS as usize);
     assert!(offset_of!(InstanceContext, signatures) == abi::instance::SIGNATURES as usize);
+    assert!(offset_of!(InstanceContext, call_record) == abi::instance::CALL_RECORD as usize);
     assert!(offset_of!(MemoryRecord, base) == abi::memory::BASE as usize);
     assert!(offset_of!(MemoryRecord, len) == abi::memory::LEN as usize);
     assert!(offset_of!(TableRecord, base) == abi::table::BASE as usize);
@@ -134,8 +136,13 @@ impl StoreContext {
     #[cold]
     pub(crate) fn take_poll(&self) -> u32 {
         // In this order, no reason that comes in between is missed: at worst, it has been taken when code looks again.
-        self.entry_limit.store(self.stack_limit.get().addr(), Ordering::Release);
+        self.allow_entry();
         self.poll.swap(0, Ordering::AcqRel)
+    }
+
+    /// Lets functions start without a look at what is asked for. The limit is one of pointers to frames as generated code has them.
+    pub(crate) fn allow_entry(&self) {
+        self.entry_limit.store(self.stack_limit.get().addr() + BIAS, Ordering::Release);
     }
 }
 
@@ -156,6 +163,8 @@ pub(crate) struct InstanceContext {
     pub(crate) records: *const *const FuncRecord,
     /// Engine-wide signature of each of the module's types.
     pub(crate) signatures: *const u32,
+    /// What machine code calls for what it reaches through records; null where there is none.
+    pub(crate) call_record: *const (),
     /// How many functions are imported.
     pub(crate) imported_funcs: u32,
     /// Which instance of the store this is.

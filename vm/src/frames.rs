@@ -5,7 +5,7 @@
 //!
 //! | word | content |
 //! |---|---|
-//! | -4 | frame pointer of the caller; of the host's frame below for an entry frame; null for the outermost |
+//! | -4 | frame pointer of the caller; of the host's frame below for an entry frame; null for the outermost; as generated code has it, [`BIAS`] bytes behind |
 //! | -3 | return pc in one of the caller's images; or a number as in [`abi::place`]: the caller is machine code; or null: the caller is the host |
 //! | -2 | version of the function, or null: a frame that holds a host function's arguments |
 //! | -1 | instance context that the function runs in; for a host function, its record |
@@ -13,6 +13,8 @@
 use bytecode_spec::{Pc, isa};
 use strata_jit::abi;
 use strata_jit::abi::place::Parts;
+use strata_jit::template::host::Machine;
+use strata_jit::template::masm::Masm;
 
 use crate::code::Version;
 use crate::context::{FuncRecord, InstanceContext};
@@ -20,6 +22,9 @@ use crate::trap::Tier;
 
 /// Words before the registers.
 pub(crate) const HEADER_WORDS: usize = 4;
+
+/// Bytes from register 0 to where generated code lets its pointers to the frame point.
+pub(crate) const BIAS: usize = Machine::ROLES.frame_bias as usize;
 
 /// A frame, by its frame pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +37,7 @@ impl Frame {
     #[inline(always)]
     pub(crate) unsafe fn caller(self) -> Frame {
         // SAFETY: the header is there, by contract.
-        unsafe { Frame(*self.0.sub(4) as *mut u64) }
+        unsafe { Frame((*self.0.sub(4) as *mut u64).wrapping_byte_sub(BIAS)) }
     }
 
     /// # Safety
@@ -71,7 +76,7 @@ impl Frame {
     pub(crate) unsafe fn set_link(self, caller: Frame, return_pc: *const u64) {
         // SAFETY: free stack, by contract.
         unsafe {
-            *self.0.sub(4) = caller.0 as u64;
+            *self.0.sub(4) = caller.0.wrapping_byte_add(BIAS) as u64;
             *self.0.sub(3) = return_pc as u64;
         }
     }

@@ -17,6 +17,7 @@ use crate::stable::Stable;
 use crate::store::{AsStore, AsStoreMut, StoreOpaque};
 use crate::trap::Trap;
 use crate::value::Values;
+use strata_jit::abi::Helper;
 
 /// A module brought to life in a store. A handle: small, to be copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -254,6 +255,10 @@ fn build(opaque: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Resul
             slots: loaded.slots.as_ptr(),
             records: std::ptr::null(),
             signatures: loaded.signatures.as_ptr(),
+            call_record: opaque
+                .engine
+                .native()
+                .map_or(std::ptr::null(), |native| native.helpers[Helper::Record as usize]),
             imported_funcs,
             index,
             module: Arc::as_ptr(loaded),

@@ -253,7 +253,7 @@ impl StoreOpaque {
         unsafe {
             context.frame_top.set(stack.as_mut_ptr().add(STAGGER_WORDS));
             context.stack_limit.set(stack.as_mut_ptr().add(words - SPARE_WORDS));
-            context.entry_limit.store(context.stack_limit.get().addr(), Ordering::Release);
+            context.allow_entry();
         }
         let nothing = bytecode_spec::Limits { min: 0, max: Some(0) };
         StoreOpaque {

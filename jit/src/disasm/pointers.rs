@@ -88,10 +88,10 @@ impl<'a> Pointers<'a> {
     /// What lies behind a pointer, and what it points to in turn.
     fn at(&self, pointer: Pointer, disp: i64) -> (String, Pointer) {
         use abi::{instance, memory, record, slot, store, table};
-        let offset = disp as i32;
+        let (offset, bias) = (disp as i32, i64::from(self.roles.frame_bias));
         let (name, found) = match pointer {
-            Pointer::Frame => return (self.in_frame(disp), Pointer::Unknown),
-            Pointer::NextFrame => return (in_next_frame(disp), Pointer::Unknown),
+            Pointer::Frame => return (self.in_frame(disp + bias), Pointer::Unknown),
+            Pointer::NextFrame => return (in_next_frame(disp + bias), Pointer::Unknown),
             Pointer::Unknown => ("", Pointer::Unknown),
             Pointer::Instance => match offset {
                 instance::STORE => ("store", Pointer::Store),
@@ -101,6 +101,7 @@ impl<'a> Pointers<'a> {
                 instance::SLOTS => ("slots", Pointer::Slots),
                 instance::RECORDS => ("records", Pointer::Records),
                 instance::SIGNATURES => ("signatures", Pointer::Unknown),
+                instance::CALL_RECORD => ("call record", Pointer::Unknown),
                 _ => ("", Pointer::Unknown),
             },
             Pointer::Store => match offset {

@@ -115,7 +115,8 @@ impl Translator<'_, '_> {
 
     /// Writes the header of a frame at `callee`, but for what the callee does.
     fn link(&mut self, frame: Value, callee: i32, instance: Value) {
-        self.store_word(Region::Frame, frame, frame, callee + abi::frame::CALLER);
+        let caller = self.frame_at(frame);
+        self.store_word(Region::Frame, caller, frame, callee + abi::frame::CALLER);
         let return_pc = self.site();
         self.store_word(Region::Frame, return_pc, frame, callee + abi::frame::RETURN_PC);
         self.store_word(Region::Frame, instance, frame, callee + abi::frame::INSTANCE);
@@ -151,6 +152,7 @@ impl Translator<'_, '_> {
         self.link(frame, callee, context);
         let entry = self.entry_of(slot);
         let next = self.b.ins().iadd_imm_u(frame, i64::from(callee));
+        let next = self.frame_at(next);
         self.b.ins().set_pinned_reg(next);
         let call = self.b.ins().call_indirect(signature, entry, &values);
         let bits = self.b.inst_results(call)[0];

@@ -13,6 +13,9 @@ use super::calls::signature_of;
 use super::memory::CODES;
 use super::translate::{Translated, translate};
 use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
+use crate::template::aarch64::Aarch64;
+use crate::template::masm::Masm;
+use crate::template::x86_64::X86_64;
 
 /// Words of bytecode beyond which a function is not compiled.
 const MAX_WORDS: usize = 40_000;
@@ -60,6 +63,14 @@ impl Target {
         return Some(Target::Aarch64);
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         return None;
+    }
+
+    /// See [`Roles::frame_bias`](crate::template::masm::Roles::frame_bias).
+    pub(super) fn frame_bias(self) -> i32 {
+        match self {
+            Target::X86_64 { .. } => X86_64::ROLES.frame_bias,
+            Target::Aarch64 => Aarch64::ROLES.frame_bias,
+        }
     }
 
     /// Whether floats are rounded by an instruction; without one, the code generator would call a library.

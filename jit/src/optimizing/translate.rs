@@ -227,6 +227,7 @@ impl Translator<'_, '_> {
         self.store_word(Region::Frame, version, frame, abi::frame::VERSION);
         let bytes = i64::from(self.frame_bytes());
         let end = self.b.ins().iadd_imm_u(frame, bytes);
+        let end = self.frame_at(end);
         let store = self.store_context();
         let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
         let is_short = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);

@@ -53,7 +53,17 @@ impl Translator<'_, '_> {
 
     /// Where the frame's registers are; of the frame of the function whose code it is.
     pub(super) fn frame(&mut self) -> Value {
-        self.b.ins().get_pinned_reg(I64)
+        let frame = self.b.ins().get_pinned_reg(I64);
+        self.moved(frame, -self.target.frame_bias())
+    }
+
+    /// The frame whose registers are there, as code has it in the pinned register, and in headers.
+    pub(super) fn frame_at(&mut self, registers: Value) -> Value {
+        self.moved(registers, self.target.frame_bias())
+    }
+
+    fn moved(&mut self, pointer: Value, bytes: i32) -> Value {
+        if bytes == 0 { pointer } else { self.b.ins().iadd_imm_s(pointer, i64::from(bytes)) }
     }
 
     /// Bytes from there to the frame of what the current function calls.

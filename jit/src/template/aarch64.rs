@@ -169,6 +169,8 @@ impl Aarch64 {
 impl Masm for Aarch64 {
     const ROLES: Roles = Roles {
         frame: FRAME,
+        // Displacements are multiples of the size and reach far, but there are none beside an index.
+        frame_bias: 0,
         context: CONTEXT,
         memory: MEMORY,
         stack: STACK,
@@ -271,6 +273,22 @@ impl Masm for Aarch64 {
         };
         let place = self.place(at, 3, OTHER);
         access!(self, place, str stur X(from), 3);
+    }
+
+    fn clear_slots(&mut self, first: Addr, count: u32) {
+        let mut slot = 0;
+        while slot < count {
+            let at = Addr { disp: first.disp + slot as i32 * 8, ..first };
+            let words = at.disp / 8;
+            if slot + 1 < count && at.disp % 8 == 0 && (-64..64).contains(&words) {
+                // stp xzr, xzr
+                self.word(0xa900_7c1f | (words as u32 & 0x7f) << 15 | u32::from(at.base.0) << 5);
+                slot += 2;
+            } else {
+                self.store_slot(at, Imm(0));
+                slot += 1;
+            }
+        }
     }
 
     #[inline(always)]
@@ -572,8 +590,8 @@ impl Masm for Aarch64 {
         self.mov(dst, Mem(Addr::at(dst, distance)));
     }
 
-    fn align(&mut self) {
-        while !self.0.position().is_multiple_of(16) {
+    fn align(&mut self, to: usize) {
+        while !(self.0.position() as usize).is_multiple_of(to) {
             a64!(self, nop);
         }
     }

@@ -22,8 +22,16 @@ struct Fixup {
 const UNBOUND: u32 = u32::MAX;
 /// The same, and something goes there.
 const REFERENCED: u32 = u32::MAX - 1;
+/// The same, of a label that will be near whatever goes there.
+const NEAR: u32 = u32::MAX - 2;
+/// Bound labels are below.
+const FIRST_STATE: u32 = NEAR;
 
-/// How far branches to labels that are not bound yet may have to go. Machines whose short branches reach everywhere do not ask.
+/// Forward branches over at most so many words of bytecode are taken to be near. It is as many as leave nearly all functions with none
+/// that are not: those are compiled again.
+const NEAR_WORDS: u32 = 6;
+
+/// How far branches to labels that are not bound yet may have to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reach {
     /// As far as the machine's short ones do.
@@ -40,6 +48,10 @@ pub struct Buffer {
     bytes: Vec<u8>,
     length: usize,
     labels: Vec<u32>,
+    /// The first so many labels are words of bytecode.
+    words: u32,
+    /// The label that was bound last.
+    last: u32,
     fixups: Vec<Fixup>,
     reach: Reach,
     /// What the next access to memory belongs to, if it may fault.
@@ -57,6 +69,7 @@ impl Buffer {
         self.fixups.clear();
         self.labels.clear();
         self.labels.resize(labels, UNBOUND);
+        (self.words, self.last) = (labels as u32, 0);
     }
 
     /// A new label.
@@ -65,10 +78,17 @@ impl Buffer {
         Label(self.labels.len() as u32 - 1)
     }
 
+    /// A new label that will be bound within the few instructions that follow.
+    pub fn near_label(&mut self) -> Label {
+        self.labels.push(NEAR);
+        Label(self.labels.len() as u32 - 1)
+    }
+
     /// Lets a label stand for the next instruction.
     #[inline(always)]
     pub fn bind(&mut self, label: Label) {
         self.labels[label.0 as usize] = self.position();
+        self.last = label.0;
     }
 
     /// Bytes so far.
@@ -80,13 +100,22 @@ impl Buffer {
     /// Where a label stands, if it is bound.
     #[inline(always)]
     pub fn position_of(&self, label: Label) -> Option<u32> {
-        Some(self.labels[label.0 as usize]).filter(|&position| position < REFERENCED)
+        Some(self.labels[label.0 as usize]).filter(|&position| position < FIRST_STATE)
     }
 
     /// How far branches to labels that are not bound yet may have to go.
     #[inline(always)]
     pub fn reach(&self) -> Reach {
         self.reach
+    }
+
+    /// Whether a label that is not bound yet can be expected to be near, some hundred bytes away at most.
+    #[inline(always)]
+    pub fn will_be_near(&self, label: Label) -> bool {
+        let is_near = self.labels[label.0 as usize] == NEAR;
+        // Labels of words are bound in their order.
+        let follows = label.0.wrapping_sub(self.last) <= NEAR_WORDS && label.0 < self.words;
+        self.reach == Reach::Near && (is_near || follows)
     }
 
     /// Notes that the next [access](Self::access) may fault, at that instruction of the bytecode.
@@ -173,7 +202,7 @@ impl Buffer {
         let Buffer { bytes, labels, fixups, .. } = self;
         fixups.drain(..).all(|fixup| {
             let target = labels[fixup.label.0 as usize];
-            debug_assert!(target < REFERENCED, "{:?} is not bound", fixup.label);
+            debug_assert!(target < FIRST_STATE, "{:?} is not bound", fixup.label);
             patch(bytes, fixup.site, fixup.kind, target)
         })
     }

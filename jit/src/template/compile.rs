@@ -1,8 +1,8 @@
 //! Tier 1: one pass over the bytecode with all operands known.
 //!
 //! The frame is the interpreter's. Code enters with its frame, context and memory in their registers, its arguments in the
-//! frame, and all of the header but the version written; it leaves results in the first registers of its frame, and the first one in
-//! `scratch[0]` too. Hot registers
+//! frame, and all of the header but the version written; it leaves the first result in `scratch[0]`, and if there are several, all of
+//! them in the first registers of its frame. Hot registers
 //! are pinned: their slots are written before anybody may look at the frame and read again afterwards.
 
 mod calls;
@@ -61,7 +61,7 @@ pub enum Refusal {
 /// So many bytes of code a function may have, at most: frames and branches are then within reach.
 const MAX_CODE: u32 = 1 << 28;
 /// So many registers are cleared one by one.
-const MAX_CLEARED: u32 = 16;
+const MAX_CLEARED: u32 = 20;
 
 /// A compiler; its memory is used for one function after the other.
 #[derive(Debug)]
@@ -111,10 +111,6 @@ enum Shared {
 /// Code out of line.
 #[derive(Clone, Copy, Debug)]
 enum Exit {
-    /// The stack is short, or something asked for attention, on entry; `resume` follows.
-    Entry {
-        resume: Label,
-    },
     Trap {
         pc: u32,
         cause: TrapCause,
@@ -124,12 +120,7 @@ enum Exit {
         pc: u32,
         resume: Label,
     },
-    /// A call of a record without a slot; `resume` follows with the results behind the frame.
-    Call {
-        pc: u32,
-        resume: Label,
-    },
-    /// A tail call of one.
+    /// A tail call of a record without a slot.
     TailCall {
         pc: u32,
     },
@@ -173,15 +164,13 @@ impl<M: Masm> Compiler<M> {
         m.buffer().reset(code.len() + 1, reach);
         o.begin(request, function, &M::ROLES);
 
-        m.buffer().put([0; abi::object::CODE as usize]);
-        m.enter();
         o.prologue(m, request);
         let (mut pc, mut heads) = (0, 0);
         while pc < code.len() {
             if o.heads.get(heads) == Some(&(pc as u32)) {
                 heads += 1;
                 if o.pins.heads.binary_search(&(pc as u32)).is_ok() {
-                    m.align();
+                    m.align(16);
                 }
                 o.begin_block();
             } else if m.buffer().is_referenced(Label(pc as u32)) {
@@ -208,7 +197,7 @@ impl<M: Masm> Compiler<M> {
 }
 
 fn slot<M: Masm>(reg: Reg) -> Addr {
-    Addr::at(M::ROLES.frame, i32::from(reg.0) * 8)
+    M::ROLES.in_frame(M::ROLES.frame, i32::from(reg.0) * 8)
 }
 
 impl Driver {
@@ -371,17 +360,24 @@ impl Driver {
     fn prologue<M: Masm>(&mut self, m: &mut M, request: &Request<'_>) {
         let [first, second, _] = M::ROLES.scratch;
         let frame = M::ROLES.frame;
+        let (asked, resume) = (m.buffer().label(), m.buffer().near_label());
+        m.buffer().put([0; abi::object::ATTENTION as usize]);
+        m.buffer().bind(asked);
+        m.mov(first, Mem(Addr::at(second, abi::store::HELPERS)));
+        m.call(Addr::at(first, Helper::Attend.stub()));
+        m.jump(resume);
+        m.align(8);
+        debug_assert_eq!(m.buffer().position(), abi::object::CODE as u32);
+        m.enter();
         m.load_literal(first, abi::object::VERSION);
-        m.store_slot(Addr::at(frame, abi::frame::VERSION), InReg(first));
+        m.store_slot(M::ROLES.in_frame(frame, abi::frame::VERSION), InReg(first));
         let store = Self::store_context(m, second);
         m.lea(W64, first, Addr::at(frame, self.frame_bytes));
-        let (asked, resume) = (m.buffer().label(), m.buffer().label());
         let limit = Mem(Addr::at(store, abi::store::ENTRY_LIMIT));
         m.jump_if(Test { cond: Cond::GtU, width: W64, a: InReg(first), b: limit }, asked);
         let limit = Mem(Addr::at(store, abi::store::NATIVE_LIMIT));
         m.jump_if(Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit }, asked);
         m.buffer().bind(resume);
-        self.exits.push((asked, Exit::Entry { resume }));
         self.count_down(m, abi::slot::CALLS_LEFT, abi::trap::ON_ENTRY);
         self.clear(m, &request.clear);
         let params = request.module.func_type(request.func).params.len();
@@ -393,15 +389,12 @@ impl Driver {
     }
 
     fn clear<M: Masm>(&mut self, m: &mut M, range: &Range<u32>) {
-        let at = |reg: u32| Addr::at(M::ROLES.frame, reg as i32 * 8);
+        let at = |reg: u32| M::ROLES.in_frame(M::ROLES.frame, reg as i32 * 8);
         let [zero, next, end] = M::ROLES.scratch;
-        if range.is_empty() {
-            return;
-        }
-        // To store a register takes half the bytes that to store a constant does.
-        m.mov(zero, Imm(0));
-        if range.len() as u32 <= MAX_CLEARED {
-            return range.clone().for_each(|reg| m.store_slot(at(reg), InReg(zero)));
+        match range.len() as u32 {
+            0 => return,
+            count @ ..=MAX_CLEARED => return m.clear_slots(at(range.start), count),
+            _ => m.mov(zero, Imm(0)),
         }
         m.lea(W64, next, at(range.start));
         m.lea(W64, end, at(range.end));

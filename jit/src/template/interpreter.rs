@@ -169,11 +169,11 @@ impl<M: Boundary> Interpreter<M> {
         };
         let entry = driver.entry(m);
         driver.shared(m);
-        m.align();
+        m.align(16);
         let fault = m.buffer().position();
         m.store_slot(Addr::at(M::ROLES.interpreter.store, abi::store::PC), Reg(M::ROLES.interpreter.pc));
         stop_at(m, Status::Faulted);
-        m.align();
+        m.align(16);
         let handlers = m.buffer().position();
         let made = vec![None; Part::COUNT + BEHIND.len()].into_boxed_slice();
         let mut interpreter = Interpreter { masm, driver, entry, handlers, fault, made, count: 0, charge: 0 };
@@ -207,10 +207,10 @@ impl<M: Boundary> Interpreter<M> {
         let sequences = (0..BEHIND.len()).map(|sequence| sequences::parts(sequence).to_vec());
         let all = single.chain(sequences).enumerate().filter(|(_, parts)| parts[0].op == op);
         let found = all.map(|(node, parts)| {
-            self.masm.align();
+            self.masm.align(16);
             let start = self.masm.buffer().position();
             self.generate(node, &parts);
-            self.masm.align();
+            self.masm.align(16);
             (parts, start..self.masm.buffer().position())
         });
         let found = found.collect();
@@ -253,7 +253,7 @@ impl<M: Boundary> Interpreter<M> {
 
     /// Where the next handler starts, in units of eight bytes from the first.
     fn begin(&mut self) -> u16 {
-        self.masm.align();
+        self.masm.align(16);
         let offset = (self.masm.buffer().position() - self.handlers) / 8;
         u16::try_from(offset).expect("handlers are within reach")
     }
@@ -297,7 +297,7 @@ impl Fetched {
         let [left, ..] = M::ROLES.interpreter.fetched;
         let (pc, store) = (M::ROLES.interpreter.pc, M::ROLES.interpreter.store);
         self.offset = 0;
-        m.mov(version, Mem(Addr::at(M::ROLES.frame, abi::frame::VERSION)));
+        m.mov(version, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::VERSION)));
         m.mov(place, Reg(pc));
         m.int(IntOp::Sub, W64, place, Reg(place), Mem(Addr::at(version, abi::version::IMAGE)));
         m.int(IntOp::ShrU, W64, place, Reg(place), Imm(1));

@@ -312,8 +312,11 @@ impl FloatTest {
 /// Fixed roles of machine registers.
 #[derive(Debug)]
 pub struct Roles {
-    /// Register 0 of the current frame.
+    /// The current frame.
     pub frame: Gpr,
+    /// So many bytes behind register 0 is where that points to, and where all pointers to frames do that only generated code uses: as
+    /// many as bring the most registers within the reach of short displacements.
+    pub frame_bias: i32,
     /// The instance context.
     pub context: Gpr,
     /// Where the instance's memory starts.
@@ -331,6 +334,20 @@ pub struct Roles {
     pub float_pins: &'static [Fpr],
     /// What the generated interpreter has besides, of the pins' registers.
     pub interpreter: InterpreterRoles,
+}
+
+impl Roles {
+    /// The place in a frame at a distance from its register 0.
+    #[inline(always)]
+    pub const fn in_frame(&self, frame: Gpr, offset: i32) -> Addr {
+        Addr::at(frame, offset - self.frame_bias)
+    }
+
+    /// The register of a frame that `index` names.
+    #[inline(always)]
+    pub const fn register(&self, frame: Gpr, index: Gpr) -> Addr {
+        Addr { disp: -self.frame_bias, ..Addr::indexed(frame, index, 3) }
+    }
 }
 
 /// Registers of the generated interpreter. What the runtime's functions leave alone, it need not read again behind them.
@@ -369,6 +386,8 @@ pub trait Masm {
     fn fmov(&mut self, dst: Fpr, from: Float);
     /// Eight bytes at `at` = `from`; what is not in a register may clobber `scratch[0]`, in which `at` is not then.
     fn store_slot(&mut self, at: Addr, from: Int);
+    /// So many times eight bytes from `first` on, which has no index, = 0, at least once; clobbers the first of `float_scratch`.
+    fn clear_slots(&mut self, first: Addr, count: u32);
     /// Eight bytes at `at` = `from`.
     fn store_float_slot(&mut self, at: Addr, from: Fpr);
     /// `dst` = the value at `at`. This and the three methods below say [`Buffer::access`] before the one instruction that
@@ -441,8 +460,8 @@ pub trait Masm {
     /// `dst` = eight bytes of the code object, at a distance of `offset` from its start.
     fn load_literal(&mut self, dst: Gpr, offset: i32);
 
-    /// Appends what does nothing until the position is a multiple of 16.
-    fn align(&mut self);
+    /// Appends what does nothing until the position is a multiple of `to`, of 16 at most.
+    fn align(&mut self, to: usize);
 
     /// Lets the branch whose distance is at `site` go to `target`; both are offsets. False when it does not reach that far.
     fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool;

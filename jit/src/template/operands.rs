@@ -15,7 +15,7 @@ pub trait Operands<M: Masm> {
     fn int(&mut self, m: &mut M, lane: Lane) -> Int;
     /// A float register that is read.
     fn float(&mut self, m: &mut M, lane: Lane) -> Float;
-    /// Whether a register, of any type, is a float.
+    /// Whether a register, of any type, is a float that only methods for floats may read or write.
     fn is_float(&self, lane: Lane) -> bool;
     /// Where to compute a result; [`define`](Self::define) follows once it is there.
     fn result(&mut self, lane: Lane) -> Gpr;
@@ -54,7 +54,7 @@ pub trait Operands<M: Masm> {
     fn may_fault(&mut self, m: &mut M);
     /// A label within the instruction.
     fn label(&mut self, m: &mut M) -> Label {
-        m.buffer().label()
+        m.buffer().near_label()
     }
 
     /// Lets a helper do what the instruction does, on the frame.

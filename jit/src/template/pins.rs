@@ -26,6 +26,8 @@ pub(super) struct Pins {
     pub(super) pinned: Vec<Reg>,
     /// By the pc of a call, ascending, what it must save, as bits of `pinned`; all where it is not listed.
     saved: Vec<(u32, u64)>,
+    /// How much each of these calls counts, or all calls before liveness is known.
+    calls: Vec<u32>,
     liveness: Liveness,
     /// First instructions of loops, ascending.
     pub(super) heads: Vec<u32>,
@@ -39,6 +41,9 @@ pub(super) struct Pins {
 const WEIGHT_BITS: u32 = 3;
 /// Deeper loops count no more.
 const MAX_DEPTH: u32 = 6;
+/// A register whose uses count less than so many times as much as the calls that must save it stays in its slot: a call writes
+/// the slot and reads it again, which takes more room than instructions that have an operand in memory.
+const USES_PER_CALL: u64 = 3;
 
 impl Pins {
     #[inline(always)]
@@ -52,6 +57,7 @@ impl Pins {
         self.pinned.clear();
         self.heads.clear();
         self.saved.clear();
+        self.calls.clear();
         let code = function.code.as_slice();
         self.find_loops(function);
         if self.heads.is_empty() {
@@ -61,19 +67,24 @@ impl Pins {
         let none = function.registers.len();
         self.weights.clear();
         self.weights.resize(none + 1, 0);
-        let (weights, depths) = (&mut self.weights, &self.depth);
-        let (mut depth, mut has_calls) = (0, false);
+        let (weights, calls, depths) = (&mut self.weights, &mut self.calls, &self.depth);
+        let mut depth = 0;
         each_row(code, |pc, row, words, _| {
             depth += depths[pc];
-            has_calls |= row.calls && !row.ends;
             let weight = 1 << (WEIGHT_BITS * (depth.max(0) as u32).min(MAX_DEPTH));
-            row.each_register(words, none, |reg| weights[reg] += weight);
+            if row.calls && !row.ends {
+                calls.push(weight);
+            }
+            // Outside of loops, nothing is worth the room that it takes to write and read slots.
+            if depth > 0 {
+                row.each_register(words, none, |reg| weights[reg] += u64::from(weight));
+            }
         });
         let [ints, floats] = &mut self.heaviest;
         ints.clear();
         floats.clear();
         for (reg, (&weight, ty)) in self.weights.iter().zip(&function.registers).enumerate() {
-            if weight > 1 {
+            if weight > 0 {
                 match ty {
                     ValType::I32 | ValType::I64 => keep_heaviest(ints, roles.pins.len(), weight, reg),
                     ValType::F32 | ValType::F64 => keep_heaviest(floats, roles.float_pins.len(), weight, reg),
@@ -82,24 +93,50 @@ impl Pins {
                 }
             }
         }
-        self.homes.resize(function.registers.len(), Home::Slot);
-        for (&(_, reg), &gpr) in ints.iter().zip(roles.pins) {
-            self.homes[reg.index()] = Home::Gpr(gpr);
-            self.pinned.push(reg);
-        }
-        for (&(_, reg), &fpr) in floats.iter().zip(roles.float_pins) {
-            self.homes[reg.index()] = Home::Fpr(fpr);
-            self.pinned.push(reg);
-        }
-        if has_calls {
+        self.pinned.extend(ints.iter().chain(&*floats).map(|&(_, reg)| reg));
+        if !self.calls.is_empty() {
             self.find_saved(function);
+        }
+        self.homes.resize(function.registers.len(), Home::Slot);
+        let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
+        for &reg in &self.pinned {
+            let home = match function.registers[reg.index()] {
+                ValType::F32 | ValType::F64 => floats.next().map(|&fpr| Home::Fpr(fpr)),
+                ValType::I32 | ValType::I64 | ValType::FuncRef | ValType::ExternRef => {
+                    ints.next().map(|&gpr| Home::Gpr(gpr))
+                }
+            };
+            self.homes[reg.index()] = home.expect("no more were chosen");
         }
     }
 
-    /// Finds which pinned registers calls must save.
+    /// Finds which pinned registers calls must save, and takes back those that do not pay.
     fn find_saved(&mut self, function: &Function) {
-        let Pins { pinned, saved, liveness, .. } = self;
-        liveness.over_calls(function, pinned, |pc, live| saved.push((pc.0, live)));
+        let Pins { pinned, saved, calls, weights, liveness, .. } = self;
+        let mut costs = [0; 64];
+        let mut weight_of_calls = calls.iter();
+        if !liveness.over_calls(function, pinned, |pc, live| {
+            saved.push((pc.0, live));
+            let weight = u64::from(*weight_of_calls.next().expect("a call that was counted"));
+            let mut bits = live;
+            while bits != 0 {
+                costs[bits.trailing_zeros() as usize] += weight;
+                bits &= bits - 1;
+            }
+        }) {
+            return;
+        }
+        let mut place = 0;
+        let mut kept = 0;
+        pinned.retain(|reg| {
+            let keeps = weights[reg.index()] >= USES_PER_CALL * costs[place];
+            kept |= u64::from(keeps) << place;
+            place += 1;
+            keeps
+        });
+        if pinned.len() < place {
+            saved.iter_mut().for_each(|(_, live)| *live = compress(*live, kept));
+        }
     }
 
     /// The pinned registers that the call at `pc` must save: those that are read behind it.
@@ -127,6 +164,17 @@ impl Pins {
         heads.sort_unstable();
         heads.dedup();
     }
+}
+
+/// The bits of `word` that are set in `mask`, moved together.
+fn compress(word: u64, mask: u64) -> u64 {
+    let (mut rest, mut place, mut result) = (mask, 0, 0);
+    while rest != 0 {
+        result |= (word >> rest.trailing_zeros() & 1) << place;
+        place += 1;
+        rest &= rest - 1;
+    }
+    result
 }
 
 /// Takes a register into the list of the `most` heaviest, the heaviest first; of equal ones those that come first.

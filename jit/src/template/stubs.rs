@@ -33,14 +33,14 @@ pub trait Boundary: Masm {
 pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
     m.buffer().reset(0, Reach::Near);
     let begin = |m: &mut M| {
-        m.align();
+        m.align(16);
         m.buffer().position()
     };
     let enter = begin(&mut m);
     m.enter_from_host();
     let fault = begin(&mut m);
     // Nothing but the frame is sure to be in its register.
-    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
     stop_at(&mut m, Status::Faulted);
     let helpers = Helper::ALL.map(|helper| {
         let start = begin(&mut m);
@@ -49,6 +49,12 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
             Helper::TailCall | Helper::Version | Helper::Look | Helper::Hot => {
                 call_for_address(&mut m, helper)
             }
+            Helper::Attend => {
+                let on_entry = abi::place::template(abi::trap::ON_ENTRY);
+                m.mov(M::ROLES.scratch[1], Imm(on_entry));
+                call(&mut m, Helper::Safepoint);
+            }
+            Helper::Record => record(&mut m),
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
             Helper::Exit => exit(&mut m),
@@ -71,10 +77,11 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
 
 /// Stops with the frame and what `scratch[0]` says of the place.
 pub(super) fn stop_at<M: Boundary>(m: &mut M, status: Status) {
-    let [what, store, _] = M::ROLES.scratch;
+    let [what, store, frame] = M::ROLES.scratch;
+    m.lea(W64, frame, M::ROLES.in_frame(M::ROLES.frame, 0));
     m.mov(store, Mem(Addr::at(M::ROLES.context, instance::STORE)));
     m.store_slot(Addr::at(store, store::TRAP), Reg(what));
-    m.store_slot(Addr::at(store, store::TRAP_FRAME), Reg(M::ROLES.frame));
+    m.store_slot(Addr::at(store, store::TRAP_FRAME), Reg(frame));
     m.mov(what, Imm(status as u64));
     m.stop();
 }
@@ -105,7 +112,7 @@ fn stop_unless_address<M: Boundary>(m: &mut M) {
     let go_on = m.buffer().label();
     m.jump_if(test::<M>(Cond::Eq, 0), go_on);
     m.jump_if(test::<M>(Cond::GtU, Status::Faulted as u64), go_on);
-    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
     m.stop();
     m.buffer().bind(go_on);
 }
@@ -115,6 +122,28 @@ fn call_for_address<M: Boundary>(m: &mut M, helper: Helper) {
     call_runtime(m, helper);
     stop_unless_address(m);
     m.leave();
+}
+
+/// Callers read their own context and memory again.
+fn record<M: Boundary>(m: &mut M) {
+    let [slot, entry, record] = M::ROLES.scratch;
+    let (frame, context) = (M::ROLES.frame, M::ROLES.context);
+    let (host, stopped) = (m.buffer().label(), m.buffer().label());
+    m.mov(slot, Mem(Addr::at(record, abi::record::SLOT)));
+    m.jump_if(test::<M>(Cond::Eq, 0), host);
+    m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
+    m.mov(entry, Mem(Addr::at(slot, slot::ENTRY)));
+    m.store_slot(M::ROLES.in_frame(frame, abi::frame::INSTANCE), Reg(context));
+    memory_of_context(m);
+    m.jump_to(entry);
+    m.buffer().bind(host);
+    m.enter();
+    call_runtime(m, Helper::Record);
+    m.jump_if(test::<M>(Cond::Ne, 0), stopped);
+    m.mov(slot, Mem(M::ROLES.in_frame(frame, 0)));
+    m.leave();
+    m.buffer().bind(stopped);
+    m.stop();
 }
 
 fn interpret<M: Boundary>(m: &mut M) {
@@ -135,11 +164,11 @@ fn exit<M: Boundary>(m: &mut M) {
     stop_unless_address(m);
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
     m.mov(argument, Reg(first));
-    m.mov(context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    m.mov(context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
     helpers(m, second, context);
     m.leave_to(Addr::at(second, Helper::ToFrame.stub()));
     m.buffer().bind(returned);
-    m.mov(first, Mem(Addr::at(M::ROLES.frame, 0)));
+    m.mov(first, Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
     m.leave();
 }
 
@@ -156,11 +185,11 @@ fn go_on<M: Boundary>(m: &mut M, helper: Helper) {
     call_runtime(m, helper);
     stop_unless_address(m);
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
-    m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+    m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
     memory_of_context(m);
     m.leave_to(Addr::at(slot, slot::ENTRY));
     m.buffer().bind(returned);
-    m.mov(slot, Mem(Addr::at(M::ROLES.frame, 0)));
+    m.mov(slot, Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
     m.leave();
 }
 
@@ -227,5 +256,5 @@ fn adapter<M: Boundary>(m: &mut M, emit: impl FnOnce(&mut M)) -> Vec<u8> {
 
 /// A register of the frame.
 fn in_frame<M: Masm>(register: usize) -> Addr {
-    Addr::at(M::ROLES.frame, register as i32 * 8)
+    M::ROLES.in_frame(M::ROLES.frame, register as i32 * 8)
 }

@@ -63,6 +63,8 @@ const OTHER: Fpr = Fpr(0);
 const RELATIVE: u8 = 0;
 /// Four bytes, from the place that they hold until then.
 const FROM_TABLE: u8 = 1;
+/// One byte, from its end.
+const NEAR: u8 = 2;
 
 /// Emits what dynasm writes as short as it can be.
 macro_rules! x64 {
@@ -127,9 +129,18 @@ impl X86_64 {
             if is_byte(distance) {
                 return self.0.put([0x70 | code as u8, distance as u8]);
             }
+        } else if self.0.will_be_near(to) {
+            return self.near(0x70 | code as u8, to);
         }
         self.0.put([0x0f, 0x80 | code as u8]);
         self.distance(to);
+    }
+
+    /// A branch to a label that is not bound yet.
+    fn near(&mut self, opcode: u8, to: Label) {
+        self.0.put([opcode]);
+        self.0.fixup(to, NEAR);
+        self.0.put([0]);
     }
 
     fn distance(&mut self, to: Label) {
@@ -147,6 +158,8 @@ impl X86_64 {
 impl Masm for X86_64 {
     const ROLES: Roles = Roles {
         frame: R15,
+        // Displacements of one byte reach from the header to register 27.
+        frame_bias: 96,
         context: RBX,
         memory: R14,
         stack: Gpr(4),
@@ -217,7 +230,7 @@ impl Masm for X86_64 {
             Reg(r) if r == dst => {}
             Reg(r) => self.form(forms::MOVAPS, dst.0, Place::Reg(r.0)),
             Mem(at) => self.form(forms::LOAD_F64, dst.0, at.into()),
-            Imm(0) => x64!(self, xorps Rx(dst.0), Rx(dst.0)),
+            Imm(0) => self.form(forms::XORPS, dst.0, Place::Reg(dst.0)),
             Imm(bits) => {
                 self.mov(RAX, Imm(bits));
                 x64!(self, movq Rx(dst.0), rax);
@@ -240,9 +253,21 @@ impl Masm for X86_64 {
         }
     }
 
+    fn clear_slots(&mut self, first: Addr, count: u32) {
+        let at = |slot: u32| Addr { disp: first.disp + slot as i32 * 8, ..first };
+        if count == 1 {
+            return self.store_slot(first, Imm(0));
+        }
+        self.fmov(OTHER, Imm(0));
+        (0..count - 1).step_by(2).for_each(|slot| self.form(forms::STORE_PAIR, OTHER.0, at(slot).into()));
+        if count % 2 == 1 {
+            self.form(forms::STORE_PAIR, OTHER.0, at(count - 2).into());
+        }
+    }
+
     #[inline(always)]
     fn store_float_slot(&mut self, at: Addr, from: Fpr) {
-        self.form(forms::STORE_F64, from.0, at.into());
+        self.form(forms::STORE_LOW, from.0, at.into());
     }
 
     #[inline(always)]
@@ -550,6 +575,8 @@ impl Masm for X86_64 {
             if is_byte(distance) {
                 return self.0.put([0xeb, distance as u8]);
             }
+        } else if self.0.will_be_near(to) {
+            return self.near(0xeb, to);
         }
         self.0.put([0xe9]);
         self.distance(to);
@@ -564,7 +591,7 @@ impl Masm for X86_64 {
         let code = self.compare_float(test);
         match test.cond {
             FloatCond::Eq => {
-                let unequal = self.0.label();
+                let unequal = self.0.near_label();
                 self.jump_on(Code::Parity, unequal);
                 self.jump_on(code, to);
                 self.0.bind(unequal);
@@ -640,7 +667,7 @@ impl Masm for X86_64 {
         self.0.put(distance.to_le_bytes());
     }
 
-    fn align(&mut self) {
+    fn align(&mut self, to: usize) {
         const NOPS: [&[u8]; 8] = [
             &[0x90],
             &[0x66, 0x90],
@@ -651,7 +678,7 @@ impl Masm for X86_64 {
             &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
             &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
         ];
-        let mut missing = (16 - self.0.position() as usize % 16) % 16;
+        let mut missing = (self.0.position() as usize).next_multiple_of(to) - self.0.position() as usize;
         while missing > 0 {
             let nop = NOPS[missing.min(NOPS.len()) - 1];
             self.0.extend(nop);
@@ -660,11 +687,16 @@ impl Masm for X86_64 {
     }
 
     fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool {
-        let site = site as usize;
-        let place = &mut code[site..site + 4];
+        let at = site as usize;
+        if kind == NEAR {
+            let distance = target.wrapping_sub(site + 1) as i32;
+            code[at] = distance as u8;
+            return is_byte(distance);
+        }
+        let place = &mut code[at..at + 4];
         let from = match kind {
             FROM_TABLE => u32::from_le_bytes(place.try_into().expect("four bytes")),
-            _ => site as u32 + 4,
+            _ => site + 4,
         };
         place.copy_from_slice(&(target.wrapping_sub(from)).to_le_bytes());
         true

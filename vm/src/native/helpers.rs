@@ -25,7 +25,8 @@ pub(super) fn function(helper: Helper) -> *const () {
         Helper::Target => target as *const (),
         Helper::Hot => hot as *const (),
         Helper::Exit => exit as *const (),
-        Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame => std::ptr::null(),
+        Helper::Record => call_from_behind as *const (),
+        Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame | Helper::Attend => std::ptr::null(),
     }
 }
 
@@ -60,20 +61,36 @@ extern "C" fn step(frame: *mut u64, place: u64) -> u64 {
 extern "C" fn call(frame: *mut u64, place: u64, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `step`, at a call through a record, arguments and link in the frame behind.
     unsafe {
-        match call_record(frame, place, record) {
+        let (function, words) = function_at(&*Frame(frame).version(), Place::named(place));
+        let callee = frame.add(words + function.frame_words as usize);
+        match call_record(frame, place, record, Frame(callee)) {
             Ok(()) => Status::Returned as u64,
             Err(stopped) => stop(frame, stopped),
         }
     }
 }
 
+extern "C" fn call_from_behind(frame: *mut u64, _: u64, record: *const FuncRecord) -> u64 {
+    // SAFETY: as for `call`, but that the frame is the one behind.
+    unsafe {
+        let caller = Frame(frame).caller().0;
+        match call_record(caller, Frame(frame).return_pc().addr() as u64, record, Frame(frame)) {
+            Ok(()) => Status::Returned as u64,
+            Err(stopped) => stop(caller, stopped),
+        }
+    }
+}
+
 #[inline(always)]
-unsafe fn call_record(frame: *mut u64, place: u64, record: *const FuncRecord) -> Result<(), Stopped> {
+unsafe fn call_record(
+    frame: *mut u64,
+    place: u64,
+    record: *const FuncRecord,
+    callee: Frame,
+) -> Result<(), Stopped> {
     // SAFETY: by contract of `call`. The caller's function has tested that its frame ends below the stack's limit.
     unsafe {
         let caller = Frame(frame);
-        let (function, words) = function_at(&*caller.version(), Place::named(place));
-        let callee = Frame(frame.add(words + function.frame_words as usize));
         if (*record).slot.is_null() {
             return enter_host(record, caller.instance(), callee).map_err(|stop| at(frame, place, stop));
         }

@@ -26,6 +26,9 @@ impl Aarch64 {
     }
 }
 
+// The runtime's pointers to frames are those of code.
+const _: () = assert!(Aarch64::ROLES.frame_bias == 0);
+
 const SEGMENT: Addr = Addr::at(SECOND, store::SEGMENT);
 
 impl Boundary for Aarch64 {

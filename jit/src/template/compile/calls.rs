@@ -1,14 +1,13 @@
 //! What calls are made of.
 
 use bytecode_spec::isa::{self, Words};
-use bytecode_spec::{FuncIndex, Op, Reg};
+use bytecode_spec::{FuncIndex, Op};
 
 use super::{Driver, slot};
 use crate::abi;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
 use crate::template::masm::{Addr, Gpr, Masm};
-use crate::template::pins::Home;
 
 impl Driver {
     /// The entry of a function of the module; its slot is in `scratch[0]`.
@@ -22,7 +21,7 @@ impl Driver {
 
     /// The context and memory of the instance that the frame belongs to.
     pub(super) fn own_instance<M: Masm>(m: &mut M) {
-        m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+        m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
         Self::memory_of(m);
     }
 
@@ -43,7 +42,7 @@ impl Driver {
 
     /// The place of a word of the frame behind this one.
     pub(super) fn callee<M: Masm>(&self, offset: i32) -> Addr {
-        Addr::at(M::ROLES.frame, self.frame_bytes + offset)
+        M::ROLES.in_frame(M::ROLES.frame, self.frame_bytes + offset)
     }
 
     /// Everything before a call but what depends on the callee. Uses `scratch[0]`.
@@ -54,6 +53,18 @@ impl Driver {
         for reg in self.pins.saved_by_call(self.pc) {
             self.put(m, slot::<M>(reg), reg);
         }
+    }
+
+    /// On to the frame behind this one.
+    pub(super) fn go_ahead<M: Masm>(&self, m: &mut M) {
+        let frame = M::ROLES.frame;
+        m.lea(W64, frame, Addr::at(frame, self.frame_bytes));
+    }
+
+    /// Back from one to the frame that it was made from.
+    pub(super) fn come_back<M: Masm>(&self, m: &mut M) {
+        let frame = M::ROLES.frame;
+        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
     }
 
     /// Everything behind one.
@@ -72,16 +83,11 @@ impl Driver {
 
     /// Puts results where callers find them.
     pub(super) fn leave_results<M: Masm>(&self, m: &mut M, list: isa::List) {
-        let first = Addr::at(M::ROLES.frame, 0);
         if list.len == 1 {
-            let reg = list.reg(self.code(), 0);
-            self.hold(m, reg);
-            if self.pins.home(reg) != Home::Slot || reg != Reg(0) {
-                m.store_slot(first, InReg(M::ROLES.scratch[0]));
-            }
+            self.hold(m, list.reg(self.code(), 0));
         } else if list.len > 1 {
             self.replace(m, list);
-            m.mov(M::ROLES.scratch[0], Mem(first));
+            m.mov(M::ROLES.scratch[0], Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
         }
     }
 
@@ -95,7 +101,7 @@ impl Driver {
     pub(super) fn pass<M: Masm>(&self, m: &mut M, list: isa::List, first: i32) {
         for i in 0..list.len {
             let reg = list.reg(self.code(), i);
-            self.put(m, Addr::at(M::ROLES.frame, first + i as i32 * 8), reg);
+            self.put(m, M::ROLES.in_frame(M::ROLES.frame, first + i as i32 * 8), reg);
         }
     }
 
@@ -106,8 +112,7 @@ impl Driver {
         }
         self.pass(m, list, self.frame_bytes);
         for i in 0..list.len as i32 {
-            let from = Addr::at(M::ROLES.frame, self.frame_bytes + i * 8);
-            m.store_slot(Addr::at(M::ROLES.frame, i * 8), Mem(from));
+            m.store_slot(M::ROLES.in_frame(M::ROLES.frame, i * 8), Mem(self.callee::<M>(i * 8)));
         }
     }
 }

@@ -7,13 +7,22 @@ use crate::abi::{self, Helper};
 use crate::template::buffer::Label;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
-use crate::template::masm::{Addr, Cond, Masm, Test};
+use crate::template::masm::{Addr, Cond, Gpr, Masm, Test};
+
+/// So many pinned registers take no more room to read than a call of code that does.
+const MAX_INLINE_RELOADS: usize = 1;
 
 impl Driver {
+    /// The table of helpers.
+    fn helpers<M: Masm>(m: &mut M, table: Gpr) {
+        Self::store_context(m, table);
+        m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
+    }
+
     /// The place of the address of a helper's stub. Uses `scratch[0]`.
     pub(super) fn stub<M: Masm>(m: &mut M, helper: Helper) -> Addr {
-        let table = Self::store_context(m, M::ROLES.scratch[0]);
-        m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
+        let table = M::ROLES.scratch[0];
+        Self::helpers(m, table);
         Addr::at(table, helper.stub())
     }
 
@@ -44,19 +53,43 @@ impl Driver {
         label
     }
 
-    /// Emits that code.
+    /// Emits that code. All of it reads pinned registers in one place.
     pub(super) fn emit_shared<M: Masm>(&self, m: &mut M) {
-        for &(label, shared) in &self.shared {
+        let [table, _, stub] = M::ROLES.scratch;
+        let (common, reload) = (m.buffer().near_label(), m.buffer().label());
+        let helpers = self.shared.iter().filter_map(|&(label, shared)| match shared {
+            Shared::Helper(helper) => Some((label, helper)),
+            Shared::Reload => None,
+        });
+        let count = helpers.clone().count();
+        for (i, (label, helper)) in helpers.enumerate() {
             m.buffer().bind(label);
-            m.enter();
-            if let Shared::Helper(helper) = shared {
-                self.spill(m);
-                let stub = Self::stub(m, helper);
-                m.call(stub);
+            m.mov(stub, Imm(helper.stub() as u64));
+            if i + 1 < count {
+                m.jump(common);
             }
-            self.reload(m);
-            m.leave();
         }
+        if count > 0 {
+            m.buffer().bind(common);
+            m.enter();
+            self.spill(m);
+            Self::helpers(m, table);
+            m.call(Addr::indexed(table, stub, 0));
+            self.reload_and_leave(m, reload);
+        }
+        for &(label, shared) in &self.shared {
+            if shared == Shared::Reload {
+                m.buffer().bind(label);
+                m.enter();
+                if count > 0 { m.jump(reload) } else { self.reload_and_leave(m, reload) }
+            }
+        }
+    }
+
+    fn reload_and_leave<M: Masm>(&self, m: &mut M, reload: Label) {
+        m.buffer().bind(reload);
+        self.reload(m);
+        m.leave();
     }
 
     /// Entries at loop heads, for activations that are in the middle of the function: offsets by pc.
@@ -65,7 +98,9 @@ impl Driver {
         let entries = heads.iter().map(|&head| {
             let entry = m.buffer().position();
             m.enter();
-            if !self.pins.pinned.is_empty() {
+            if self.pins.pinned.len() <= MAX_INLINE_RELOADS {
+                self.reload(m);
+            } else {
                 let reload = self.shared(m, Shared::Reload);
                 m.call_label(reload);
             }
@@ -80,42 +115,34 @@ impl Driver {
     /// Everything that hot code jumps over.
     pub(super) fn out_of_line<M: Masm>(&mut self, m: &mut M) {
         let first = M::ROLES.scratch[0];
-        let trapped = m.buffer().label();
+        // Before what goes there: short branches reach it.
+        if self.exits.iter().any(|(_, exit)| matches!(exit, Exit::Trap { .. })) {
+            let trapped = m.buffer().label();
+            m.buffer().bind(trapped);
+            let table = M::ROLES.scratch[1];
+            Self::helpers(m, table);
+            m.leave_to(Addr::at(table, Helper::Trap.stub()));
+            self.trapped = Some(trapped);
+        }
         for i in 0..self.exits.len() {
             let (label, exit) = self.exits[i];
             m.buffer().bind(label);
             match exit {
                 Exit::Trap { pc, cause } => {
                     m.mov(first, Imm(abi::trap::at(abi::place::template(pc), cause.code())));
-                    m.jump(trapped);
-                    self.trapped = Some(trapped);
-                }
-                Exit::Entry { resume } => {
-                    Self::helper(m, Helper::Safepoint, abi::trap::ON_ENTRY);
-                    m.jump(resume);
+                    m.jump(self.trapped.expect("there are traps"));
                 }
                 Exit::Poll { pc, resume } => {
                     self.helper_on_slots(m, Helper::Safepoint, pc);
-                    m.jump(resume);
-                }
-                Exit::Call { pc, resume } => {
-                    Self::helper(m, Helper::Call, pc);
-                    m.mov(first, Mem(self.callee::<M>(0)));
                     m.jump(resume);
                 }
                 Exit::TailCall { pc } => self.tail_call_by_helper(m, pc),
                 Exit::Hot { pc, resume } => self.ask_for_better(m, pc, resume),
             }
         }
-        if let Some(trapped) = self.trapped {
-            m.buffer().bind(trapped);
-            let second = Self::store_context(m, M::ROLES.scratch[1]);
-            m.mov(second, Mem(Addr::at(second, abi::store::HELPERS)));
-            m.leave_to(Addr::at(second, Helper::Trap.stub()));
-        }
         self.emit_shared(m);
         for (table, targets) in &self.tables {
-            m.align();
+            m.align(4);
             m.buffer().bind(*table);
             for &target in targets {
                 m.table_entry(*table, target);
@@ -144,11 +171,10 @@ impl Driver {
         m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, returned);
         // The stub has put the callee's instance into the frame.
         Self::own_instance(m);
-        let table = Self::store_context(m, second);
-        m.mov(table, Mem(Addr::at(table, abi::store::HELPERS)));
-        m.leave_to(Addr::at(table, Helper::Interpret.stub()));
+        Self::helpers(m, second);
+        m.leave_to(Addr::at(second, Helper::Interpret.stub()));
         m.buffer().bind(returned);
-        m.mov(slot, Mem(Addr::at(M::ROLES.frame, 0)));
+        m.mov(slot, Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
         m.leave();
     }
 }

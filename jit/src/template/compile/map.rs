@@ -25,8 +25,8 @@ impl<M: Masm> Compiler<M> {
     fn map(&mut self, code: &CompiledCode) -> CodeMap {
         let Compiler { masm: m, driver: o } = self;
         let mut at = |label: Label| m.buffer().position_of(label).expect("the code is complete");
-        // Parts come in the order in which they were emitted.
-        let mut parts = vec![(abi::object::CODE as u32, Part::Entry)];
+        let mut parts =
+            vec![(abi::object::ATTENTION as u32, Part::Poll(None)), (abi::object::CODE as u32, Part::Entry)];
         each_instruction(o.instructions(), |pc, _, _| {
             let pc = pc as u32;
             parts.push((at(Label(pc)), Part::Instruction(Pc(pc))));
@@ -35,10 +35,9 @@ impl<M: Masm> Compiler<M> {
         let place = |pc: u32| (pc != abi::trap::ON_ENTRY).then_some(Pc(pc));
         parts.extend(o.exits.iter().map(|&(label, exit)| match exit {
             Exit::Trap { pc, cause } => (at(label), Part::Trap(place(pc), cause)),
-            Exit::Entry { .. } => (at(label), Part::Poll(None)),
             Exit::Poll { pc, .. } => (at(label), Part::Poll(place(pc))),
             Exit::Hot { pc, .. } => (at(label), Part::Hot(place(pc))),
-            Exit::Call { pc, .. } | Exit::TailCall { pc } => (at(label), Part::Call(Pc(pc))),
+            Exit::TailCall { pc } => (at(label), Part::Call(Pc(pc))),
         }));
         parts.extend(o.trapped.map(|label| (at(label), Part::Trapped)));
         parts.extend(o.shared.iter().map(|&(label, shared)| match shared {
@@ -46,7 +45,7 @@ impl<M: Masm> Compiler<M> {
             Shared::Reload => (at(label), Part::Shared(None)),
         }));
         parts.extend(o.tables.iter().map(|(label, targets)| (at(*label), Part::Table(targets.len() as u32))));
-        debug_assert!(parts.is_sorted_by_key(|&(offset, _)| offset));
+        parts.sort_by_key(|&(offset, _)| offset);
         let pins = o.pins.pinned.iter().map(|&reg| (reg, o.pins.home(reg))).collect();
         CodeMap { parts, pins }
     }

@@ -29,7 +29,8 @@ impl<M: Masm> Operands<M> for Driver {
 
     #[inline(always)]
     fn is_float(&self, lane: Lane) -> bool {
-        self.floats[self.reg(lane).index()]
+        // Where all lie in slots, the shorter instructions for integers copy them.
+        !self.pins.pinned.is_empty() && self.floats[self.reg(lane).index()]
     }
 
     #[inline(always)]
@@ -175,13 +176,12 @@ impl<M: Masm> Operands<M> for Driver {
 
     fn call(&mut self, m: &mut M) {
         let (operands, _) = isa::Call::read(self.code());
-        let (frame, context) = (M::ROLES.frame, M::ROLES.context);
         self.begin_call(m, operands.args);
-        m.store_slot(self.callee::<M>(abi::frame::INSTANCE), InReg(context));
+        m.store_slot(self.callee::<M>(abi::frame::INSTANCE), InReg(M::ROLES.context));
         let entry = self.entry_of(m, operands.func);
-        m.lea(W64, frame, self.callee::<M>(0));
+        self.go_ahead(m);
         m.call(entry);
-        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
+        self.come_back(m);
         if self.switches {
             Self::own_instance(m);
         }
@@ -199,19 +199,11 @@ impl<M: Masm> Operands<M> for Driver {
 
     fn call_record(&mut self, m: &mut M) {
         let (args, results) = self.lists();
-        let frame = M::ROLES.frame;
-        let [slot, _, record] = M::ROLES.scratch;
         self.begin_call(m, args);
-        m.mov(slot, Mem(Addr::at(record, abi::record::SLOT)));
-        let (other, resume) = (m.buffer().label(), m.buffer().label());
-        m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, other);
-        self.exits.push((other, Exit::Call { pc: self.pc as u32, resume }));
-        Self::instance_of(m, record, self.callee::<M>(abi::frame::INSTANCE));
-        m.lea(W64, frame, self.callee::<M>(0));
-        m.call(Addr::at(slot, abi::slot::ENTRY));
-        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
+        self.go_ahead(m);
+        m.call(Addr::at(M::ROLES.context, abi::instance::CALL_RECORD));
+        self.come_back(m);
         Self::own_instance(m);
-        m.buffer().bind(resume);
         self.end_call(m, results);
     }
 
@@ -224,7 +216,7 @@ impl<M: Masm> Operands<M> for Driver {
         self.exits.push((other, Exit::TailCall { pc: self.pc as u32 }));
         self.replace(m, args);
         m.mov(slot, at_slot);
-        Self::instance_of(m, record, Addr::at(M::ROLES.frame, abi::frame::INSTANCE));
+        Self::instance_of(m, record, M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE));
         m.leave_to(Addr::at(slot, abi::slot::ENTRY));
     }
 

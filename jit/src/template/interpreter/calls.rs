@@ -60,7 +60,7 @@ impl Fetched {
     /// The place behind the current frame, in the callee's register.
     fn behind<M: Masm>(m: &mut M) {
         let callee = Self::callee::<M>();
-        m.mov(callee, Mem(Addr::at(M::ROLES.frame, abi::frame::VERSION)));
+        m.mov(callee, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::VERSION)));
         m.load(Access::U32, callee, Addr::at(callee, abi::version::FRAME_WORDS));
         m.lea(W64, callee, Addr::indexed(M::ROLES.frame, callee, 3));
     }
@@ -73,7 +73,7 @@ impl Fetched {
     }
 
     fn own_instance<M: Masm>(m: &mut M) {
-        m.mov(M::ROLES.context, Mem(Addr::at(M::ROLES.frame, abi::frame::INSTANCE)));
+        m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
         Self::memory_of(m);
     }
 
@@ -107,12 +107,12 @@ impl Fetched {
         m.load(Access::U16, second, self.word::<M>(half_frame));
         m.lea(W64, callee, Addr::indexed(frame, second, 3));
         m.lea(W64, callee, Addr::indexed(callee, second, 3));
-        m.store_slot(Addr::at(callee, abi::frame::CALLER), Reg(frame));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::CALLER), Reg(frame));
         m.load(Access::U16, second, self.word::<M>(length));
         m.lea(W64, second, Addr { disp: self.offset, ..Addr::indexed(pc, second, 3) });
-        m.store_slot(Addr::at(callee, abi::frame::RETURN_PC), Reg(second));
-        m.store_slot(Addr::at(callee, abi::frame::VERSION), Reg(version));
-        m.store_slot(Addr::at(callee, abi::frame::INSTANCE), Reg(context));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::RETURN_PC), Reg(second));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::VERSION), Reg(version));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::INSTANCE), Reg(context));
         const FIRST: Lane = 5;
         if self.part.kind == ANY_ARGUMENTS {
             let [from, to, end, _] = M::ROLES.interpreter.fetched;
@@ -122,8 +122,8 @@ impl Fetched {
             let [value, ..] = M::ROLES.interpreter.fetched;
             for i in 0..self.part.kind {
                 m.load(Access::U16, value, self.word::<M>(FIRST + i));
-                m.mov(value, Mem(Addr::indexed(frame, value, 3)));
-                m.store_slot(Addr::at(callee, i32::from(i) * 8), Reg(value));
+                m.mov(value, Mem(M::ROLES.register(frame, value)));
+                m.store_slot(M::ROLES.in_frame(callee, i32::from(i) * 8), Reg(value));
             }
         }
         self.start(m);
@@ -136,11 +136,11 @@ impl Fetched {
         let (again, done) = (m.buffer().label(), m.buffer().label());
         m.lea(W64, from, self.word::<M>(first));
         m.lea(W64, end, Addr::indexed(from, end, 1));
-        m.mov(to, Reg(Self::callee::<M>()));
+        m.lea(W64, to, M::ROLES.in_frame(Self::callee::<M>(), 0));
         m.buffer().bind(again);
         m.jump_if(is(Cond::GeU, Reg(from), Reg(end)), done);
         m.load(Access::U16, value, Addr::at(from, 0));
-        m.mov(value, Mem(Addr::indexed(frame, value, 3)));
+        m.mov(value, Mem(M::ROLES.register(frame, value)));
         m.store_slot(Addr::at(to, 0), Reg(value));
         m.lea(W64, from, Addr::at(from, 2));
         m.lea(W64, to, Addr::at(to, 8));
@@ -153,8 +153,8 @@ impl Fetched {
         let value = M::ROLES.scratch[1];
         let (again, done) = (m.buffer().label(), m.buffer().label());
         m.mov(end, Reg(to));
-        m.mov(from, Reg(Self::callee::<M>()));
-        m.mov(to, Reg(M::ROLES.frame));
+        m.lea(W64, from, M::ROLES.in_frame(Self::callee::<M>(), 0));
+        m.lea(W64, to, M::ROLES.in_frame(M::ROLES.frame, 0));
         m.buffer().bind(again);
         m.jump_if(is(Cond::GeU, Reg(from), Reg(end)), done);
         m.mov(value, Mem(Addr::at(from, 0)));
@@ -236,8 +236,8 @@ impl Fetched {
         m.lea(W64, second, Addr { disp: i32::from(first) + 3, ..Addr::indexed(second, end, 0) });
         m.int(IntOp::ShrU, W64, second, Reg(second), Imm(2));
         m.lea(W64, second, Addr { disp: self.offset, ..Addr::indexed(pc, second, 3) });
-        m.store_slot(Addr::at(callee, abi::frame::RETURN_PC), Reg(second));
-        m.store_slot(Addr::at(callee, abi::frame::CALLER), Reg(frame));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::RETURN_PC), Reg(second));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::CALLER), Reg(frame));
         self.pass(m, first, [from, to, end]);
         m.mov(slot, Mem(Addr::at(record, abi::record::SLOT)));
         let host = m.buffer().label();
@@ -251,7 +251,7 @@ impl Fetched {
         let [slot, _, record] = M::ROLES.scratch;
         let (context, version) = (M::ROLES.context, record);
         m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
-        m.store_slot(Addr::at(callee, abi::frame::INSTANCE), Reg(context));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::INSTANCE), Reg(context));
         Self::memory_of(m);
         m.mov(version, Mem(Addr::at(slot, abi::slot::VERSION)));
         m.jump_if(is(Cond::Eq, Reg(version), Imm(0)), self.shared.unmade);
@@ -273,7 +273,7 @@ impl Fetched {
         m.load(Access::U16, end, self.word::<M>(args));
         self.pass(m, FIRST, [from, to, end]);
         Self::replace(m, [from, to, end]);
-        m.store_slot(Addr::at(M::ROLES.frame, abi::frame::VERSION), Reg(version));
+        m.store_slot(M::ROLES.in_frame(M::ROLES.frame, abi::frame::VERSION), Reg(version));
         m.mov(callee, Reg(M::ROLES.frame));
         m.jump(self.shared.start);
         self.goes_on = false;
@@ -301,8 +301,8 @@ impl Fetched {
         let (pc, accumulator) = (M::ROLES.interpreter.pc, M::ROLES.interpreter.accumulator);
         let [result, ..] = M::ROLES.interpreter.fetched;
         let back = |m: &mut M| {
-            m.mov(pc, Mem(Addr::at(frame, abi::frame::RETURN_PC)));
-            m.mov(frame, Mem(Addr::at(frame, abi::frame::CALLER)));
+            m.mov(pc, Mem(M::ROLES.in_frame(frame, abi::frame::RETURN_PC)));
+            m.mov(frame, Mem(M::ROLES.in_frame(frame, abi::frame::CALLER)));
         };
         match self.part.kind {
             0 => {
@@ -315,7 +315,7 @@ impl Fetched {
                 m.jump_if(Self::is_entry::<M>(frame), self.shared.leave_one);
                 back(m);
                 m.load(Access::U16, result, Addr::at(pc, -2));
-                m.store_slot(Addr::indexed(frame, result, 3), Reg(accumulator));
+                m.store_slot(M::ROLES.register(frame, result), Reg(accumulator));
             }
             _ => {
                 debug_assert_eq!(self.part.kind, SEVERAL_RESULTS);
@@ -326,13 +326,13 @@ impl Fetched {
                 m.load(Access::U16, end, self.word::<M>(values));
                 self.pass(m, RESULT, [from, to, end]);
                 Self::replace(m, [from, to, end]);
-                m.mov(M::ROLES.scratch[0], Mem(Addr::at(frame, 0)));
+                m.mov(M::ROLES.scratch[0], Mem(M::ROLES.in_frame(frame, 0)));
                 m.jump(self.shared.returned);
                 self.goes_on = false;
                 return;
             }
         }
-        let own = Mem(Addr::at(frame, abi::frame::INSTANCE));
+        let own = Mem(M::ROLES.in_frame(frame, abi::frame::INSTANCE));
         m.jump_if(is(Cond::Ne, Reg(M::ROLES.context), own), self.shared.switched);
         Self::dispatch(m);
         self.goes_on = false;
@@ -343,7 +343,7 @@ impl Fetched {
         let [slot, second, version] = M::ROLES.scratch;
         let (frame, context, stack) = (M::ROLES.frame, M::ROLES.context, M::ROLES.stack);
         let roles = M::ROLES.interpreter;
-        m.align();
+        m.align(16);
         let entry = m.buffer().position();
         m.enter();
         m.lea(W64, stack, Addr::at(stack, -NATIVE));
@@ -354,7 +354,7 @@ impl Fetched {
         m.mov(version, Mem(Addr::at(slot, abi::slot::VERSION)));
         m.jump_if(is(Cond::Eq, Reg(version), Imm(0)), self.shared.unmade);
         m.buffer().bind(self.shared.start);
-        m.store_slot(Addr::at(Self::callee::<M>(), abi::frame::VERSION), Reg(version));
+        m.store_slot(M::ROLES.in_frame(Self::callee::<M>(), abi::frame::VERSION), Reg(version));
         let limit = Mem(Addr::at(roles.store, abi::store::NATIVE_LIMIT));
         m.jump_if(is(Cond::LtU, Reg(stack), limit), self.shared.asked);
         self.start(m);
@@ -390,7 +390,7 @@ impl Fetched {
         m.mov(second, Imm(abi::place::template(abi::trap::ON_ENTRY)));
         Self::helper(m, Helper::Safepoint);
         let read_again = |m: &mut M| {
-            m.mov(third, Mem(Addr::at(frame, abi::frame::VERSION)));
+            m.mov(third, Mem(M::ROLES.in_frame(frame, abi::frame::VERSION)));
             m.mov(callee, Reg(frame));
         };
         read_again(m);
@@ -408,7 +408,7 @@ impl Fetched {
         m.buffer().bind(self.shared.clear);
         let again = m.buffer().label();
         m.buffer().bind(again);
-        m.store_slot(Addr::indexed(callee, second, 3), Imm(0));
+        m.store_slot(M::ROLES.register(callee, second), Imm(0));
         m.int(IntOp::Add, W64, second, Reg(second), Imm(1));
         let end = Mem(Addr::at(third, abi::version::CLEAR_END));
         m.jump_if(Test { cond: Cond::LtU, width: W32, a: Reg(second), b: end }, again);
@@ -428,11 +428,11 @@ impl Fetched {
         // The function of the frame has returned: its results are the first registers, but the first of them may be in `scratch[0]`
         // alone.
         m.buffer().bind(self.shared.returned);
-        m.store_slot(Addr::at(frame, 0), Reg(first));
+        m.store_slot(M::ROLES.in_frame(frame, 0), Reg(first));
         m.mov(roles.store, Mem(Addr::at(M::ROLES.context, abi::instance::STORE)));
         Self::handlers(m);
         m.jump_if(Self::is_entry::<M>(frame), self.shared.leave);
-        m.mov(second, Mem(Addr::at(frame, abi::frame::VERSION)));
+        m.mov(second, Mem(M::ROLES.in_frame(frame, abi::frame::VERSION)));
         m.load(Access::U32, second, Addr::at(second, abi::version::RESULTS));
         m.buffer().bind(self.shared.results);
         self.take_results(m);
@@ -443,7 +443,7 @@ impl Fetched {
 
         m.buffer().bind(self.shared.leave_one);
         m.mov(first, Reg(roles.accumulator));
-        m.store_slot(Addr::at(frame, 0), Reg(first));
+        m.store_slot(M::ROLES.in_frame(frame, 0), Reg(first));
         m.buffer().bind(self.shared.leave);
         m.lea(W64, stack, Addr::at(stack, NATIVE));
         m.leave();
@@ -480,8 +480,8 @@ impl Fetched {
         let (pc, accumulator) = (M::ROLES.interpreter.pc, M::ROLES.interpreter.accumulator);
         let [caller, lanes, index, _] = M::ROLES.interpreter.fetched;
         let (again, done) = (m.buffer().label(), m.buffer().label());
-        m.mov(pc, Mem(Addr::at(frame, abi::frame::RETURN_PC)));
-        m.mov(caller, Mem(Addr::at(frame, abi::frame::CALLER)));
+        m.mov(pc, Mem(M::ROLES.in_frame(frame, abi::frame::RETURN_PC)));
+        m.mov(caller, Mem(M::ROLES.in_frame(frame, abi::frame::CALLER)));
         m.mov(accumulator, Reg(first));
         m.int(IntOp::Shl, W64, count, Reg(count), Imm(1));
         m.mov(lanes, Reg(pc));
@@ -489,8 +489,8 @@ impl Fetched {
         m.buffer().bind(again);
         m.jump_if(is(Cond::GeU, Reg(lanes), Reg(pc)), done);
         m.load(Access::U16, index, Addr::at(lanes, 0));
-        m.mov(value, Mem(Addr::at(frame, 0)));
-        m.store_slot(Addr::indexed(caller, index, 3), Reg(value));
+        m.mov(value, Mem(M::ROLES.in_frame(frame, 0)));
+        m.store_slot(M::ROLES.register(caller, index), Reg(value));
         m.lea(W64, frame, Addr::at(frame, 8));
         m.lea(W64, lanes, Addr::at(lanes, 2));
         m.jump(again);
@@ -532,7 +532,7 @@ impl Fetched {
                     m.load(Access::U16, second, Addr::at(pc, offset + 2 * i32::from(results)));
                     Self::behind(m);
                     m.mov(frame, Reg(Self::callee::<M>()));
-                    m.mov(first, Mem(Addr::at(frame, 0)));
+                    m.mov(first, Mem(M::ROLES.in_frame(frame, 0)));
                     m.jump(self.shared.results);
                 }
                 Exit::TailCall { offset } => {
@@ -541,7 +541,7 @@ impl Fetched {
                     let (returned, call) = (m.buffer().label(), m.buffer().label());
                     m.jump_if(is(Cond::Eq, Reg(first), Imm(0)), returned);
                     // Of an instance that the portable interpreter runs.
-                    m.mov(context, Mem(Addr::at(frame, abi::frame::INSTANCE)));
+                    m.mov(context, Mem(M::ROLES.in_frame(frame, abi::frame::INSTANCE)));
                     Self::memory_of(m);
                     m.mov(second, Mem(Addr::at(M::ROLES.interpreter.store, abi::store::HELPERS)));
                     m.jump_if(is(Cond::Ne, Reg(frame), Mem(Addr::at(stack, 0))), call);
@@ -551,7 +551,7 @@ impl Fetched {
                     m.call(Addr::at(second, Helper::Interpret.stub()));
                     m.jump(self.shared.returned);
                     m.buffer().bind(returned);
-                    m.mov(first, Mem(Addr::at(frame, 0)));
+                    m.mov(first, Mem(M::ROLES.in_frame(frame, 0)));
                     m.jump(self.shared.returned);
                 }
             }

@@ -43,7 +43,7 @@ impl Fetched {
     #[inline(always)]
     pub(super) fn slot<M: Masm>(&mut self, m: &mut M, lane: Lane) -> Addr {
         let index = self.fetch(m, lane, Access::U16);
-        Addr::indexed(M::ROLES.frame, index, 3)
+        M::ROLES.register(M::ROLES.frame, index)
     }
 
     /// Goes on with the instruction at a distance behind the current pc.

@@ -50,7 +50,7 @@ impl X86_64 {
     pub(super) fn least_or_greatest(&mut self, op: FloatOp, width: Width, dst: Fpr, b: Float) {
         let Reg(r) = b else { unreachable!("in a register") };
         let least = op == FloatOp::Min;
-        let (differ, unordered, done) = (self.0.label(), self.0.label(), self.0.label());
+        let (differ, unordered, done) = (self.0.near_label(), self.0.near_label(), self.0.near_label());
         self.scalar(Scalar::Compare, width, dst, b);
         self.jump_on(Code::NotEqual, differ);
         self.jump_on(Code::Parity, unordered);
@@ -98,7 +98,7 @@ impl X86_64 {
 
     /// Converts an unsigned integer of 64 bits: beyond the signed ones by halves, the lowest bit kept for rounding.
     pub(super) fn float_from_unsigned(&mut self, width: Width, dst: Fpr, a: Gpr) {
-        let (large, done) = (self.0.label(), self.0.label());
+        let (large, done) = (self.0.near_label(), self.0.near_label());
         self.jump_if(Test { cond: Cond::LtS, width: W64, a: Reg(a), b: Imm(0) }, large);
         match width {
             W32 => x64!(self, cvtsi2ss Rx(dst.0), Rq(a.0)),
@@ -131,7 +131,7 @@ impl X86_64 {
             ToInt::S32 | ToInt::U32 => (W32, u64::from(i32::MIN as u32), i32::MAX as u64),
             ToInt::S64 | ToInt::U64 => (W64, i64::MIN as u64, i64::MAX as u64),
         };
-        let (done, number) = (self.0.label(), self.0.label());
+        let (done, number) = (self.0.near_label(), self.0.near_label());
         self.truncate(width, from, dst, a);
         self.mov(RCX, Imm(least));
         self.jump_if(Test { cond: Cond::Ne, width, a: Reg(dst), b: Reg(RCX) }, done);
@@ -156,7 +156,7 @@ impl X86_64 {
 
     /// `dst` = the temporary, which is not negative, as an unsigned integer of 64 bits.
     pub(super) fn truncate_unsigned(&mut self, from: Width, dst: Gpr, saturates: bool) {
-        let (small, done) = (self.0.label(), self.0.label());
+        let (small, done) = (self.0.near_label(), self.0.near_label());
         let half = match from {
             W32 => u64::from(9_223_372_036_854_775_808_f32.to_bits()),
             W64 => 9_223_372_036_854_775_808_f64.to_bits(),
@@ -167,7 +167,7 @@ impl X86_64 {
         self.scalar(Scalar::Sub, from, TEMPORARY, Reg(OTHER));
         self.truncate(W64, from, dst, TEMPORARY);
         if saturates {
-            let fits = self.0.label();
+            let fits = self.0.near_label();
             self.jump_if(Test { cond: Cond::GeS, width: W64, a: Reg(dst), b: Imm(0) }, fits);
             self.mov(dst, Imm(i64::MAX as u64));
             self.0.bind(fits);

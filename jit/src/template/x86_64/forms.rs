@@ -79,6 +79,10 @@ pub(super) const CMOVNE: Form = Form::escaped(0x45).wide();
 pub(super) const GO: Form = Form::new(0xff);
 
 pub(super) const MOVAPS: Form = Form::escaped(0x28);
+pub(super) const XORPS: Form = Form::escaped(0x57);
+pub(super) const STORE_PAIR: Form = Form::escaped(0x11);
+/// Of the lower half; as `STORE_F64`, but shorter.
+pub(super) const STORE_LOW: Form = Form::escaped(0x13);
 pub(super) const LOAD_F32: Form = Form::escaped(0x10).prefixed(0xf3);
 pub(super) const LOAD_F64: Form = Form::escaped(0x10).prefixed(0xf2);
 pub(super) const STORE_F32: Form = Form::escaped(0x11).prefixed(0xf3);
@@ -205,12 +209,24 @@ impl X86_64 {
                 if is_byte(value) {
                     self.form(Form::new(0x83).of(width), op as u8, dst);
                     self.0.put([value as u8]);
+                } else if let Place::Reg(0) = dst {
+                    self.accumulator(Form::new(code | 5).of(width), value);
                 } else {
                     self.form(Form::new(0x81).of(width), op as u8, dst);
                     self.0.put(value.to_le_bytes());
                 }
             }
         }
+    }
+
+    /// A form with the accumulator and an immediate, which has no other operand.
+    #[inline(always)]
+    fn accumulator(&mut self, form: Form, value: i32) {
+        if form.wide {
+            self.0.put([0x48]);
+        }
+        self.0.put([form.code]);
+        self.0.put(value.to_le_bytes());
     }
 
     /// `dst op= operand`, which is no immediate; or `dst = op operand`. The upper half stays as it is.

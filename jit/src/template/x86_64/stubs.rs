@@ -4,8 +4,10 @@ use dynasmrt::{DynasmApi, dynasm};
 
 use super::{Code, RAX, RCX, RDI, RDX, RSI, X86_64, forms};
 use crate::abi::{frame, instance, memory, slot, store};
-use crate::template::masm::{Addr, Gpr};
+use crate::template::masm::{Addr, Gpr, Masm};
 use crate::template::stubs::Boundary;
+
+const BIAS: i32 = X86_64::ROLES.frame_bias;
 
 impl X86_64 {
     /// Puts the arguments of the register convention where the frame convention has them.
@@ -24,7 +26,7 @@ impl Boundary for X86_64 {
         let stopped = self.0.label();
         x64!(self,
             push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14; push r15;
-            mov r15, rsi; mov rbx, rdx; mov rax, rcx;
+            lea r15, [rsi + BIAS]; mov rbx, rdx; mov rax, rcx;
             mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE];
             mov rcx, [rbx + instance::STORE]; push QWORD [rcx + store::SEGMENT]
         );
@@ -32,7 +34,7 @@ impl Boundary for X86_64 {
         self.0.put([0x48, 0x8d, 0x15]);
         self.distance(stopped);
         x64!(self, push rdx; mov [rcx + store::SEGMENT], rsp; sub rsp, 8; call rdi; add rsp, 16);
-        x64!(self, mov [r15], rax; mov rbx, [r15 + frame::INSTANCE]; xor eax, eax);
+        x64!(self, mov [r15 - BIAS], rax; mov rbx, [r15 + frame::INSTANCE - BIAS]; xor eax, eax);
         self.0.bind(stopped);
         x64!(self,
             mov rcx, [rbx + instance::STORE]; pop QWORD [rcx + store::SEGMENT];
@@ -63,7 +65,7 @@ impl Boundary for X86_64 {
 
     fn call_runtime(&mut self, at: Addr) {
         // The third argument is in its register already.
-        x64!(self, mov rdi, r15; mov rsi, rcx);
+        x64!(self, lea rdi, [r15 - BIAS]; mov rsi, rcx);
         self.form(forms::GO, 2, at.into());
     }
 }
