@@ -1,8 +1,8 @@
 //! What gets machine code, and when: all thresholds are here, and nothing else decides.
 //!
 //! The engine asks when a function is called for the first time, at calls that the policy has named, and when a loop goes back for
-//! the first time and every [`BACK_EDGES`] times after that. Calls and loops are counted where tier 0 profiles. Machine code
-//! is made at once, in the thread that asks: there is no queue.
+//! the first time and every [`BACK_EDGES`] times after that. Calls and loops are counted where tier 0 profiles. Template
+//! code is made at once, in the thread that asks; optimized code by worker threads, from a queue that has the hottest first.
 
 use std::fmt;
 use std::time::Duration;
