@@ -51,8 +51,8 @@ impl Translator<'_, '_> {
             }
         };
         let function = self.in_helpers(helper.function());
-        let frame = self.frame();
-        let mut all = [frame; 3];
+        let registers = self.registers();
+        let mut all = [registers; 3];
         all[1..=args.len()].copy_from_slice(args);
         let call = self.b.ins().call_indirect(signature, function, &all);
         self.b.inst_results(call)[0]
@@ -69,7 +69,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn site(&mut self) -> Value {
         let place = self.place_here();
-        self.b.ins().iconst(I64, place as i64)
+        self.constant(ValType::I64, place)
     }
 
     /// The row of the current instruction.
@@ -104,7 +104,7 @@ impl Translator<'_, '_> {
         // Read anew: in code that calls, there are few registers to keep it in.
         let slots = self.load_word(Region::Store, self.context, abi::instance::SLOTS);
         let index = (func.0 - self.request.imported_funcs) as i32;
-        self.b.ins().iadd_imm_u(slots, i64::from(index * abi::slot::SIZE))
+        self.plus(slots, i64::from(index * abi::slot::SIZE))
     }
 
     /// Where calls by the register convention go.
@@ -115,8 +115,7 @@ impl Translator<'_, '_> {
 
     /// Writes the header of a frame at `callee`, but for what the callee does.
     fn link(&mut self, frame: Value, callee: i32, instance: Value) {
-        let caller = self.frame_at(frame);
-        self.store_word(Region::Frame, caller, frame, callee + abi::frame::CALLER);
+        self.store_word(Region::Frame, frame, frame, callee + abi::frame::CALLER);
         let return_pc = self.site();
         self.store_word(Region::Frame, return_pc, frame, callee + abi::frame::RETURN_PC);
         self.store_word(Region::Frame, instance, frame, callee + abi::frame::INSTANCE);
@@ -151,14 +150,13 @@ impl Translator<'_, '_> {
         let (signature, values) = self.pass(args, context, slot, frame, callee);
         self.link(frame, callee, context);
         let entry = self.entry_of(slot);
-        let next = self.b.ins().iadd_imm_u(frame, i64::from(callee));
-        let next = self.frame_at(next);
+        let next = self.plus(frame, i64::from(callee));
         self.b.ins().set_pinned_reg(next);
         let call = self.b.ins().call_indirect(signature, entry, &values);
         let bits = self.b.inst_results(call)[0];
         // The callee has left its frame where it was.
         let next = self.b.ins().get_pinned_reg(I64);
-        let frame = self.b.ins().iadd_imm_s(next, -i64::from(callee));
+        let frame = self.plus(next, -i64::from(callee));
         self.b.ins().set_pinned_reg(frame);
         bits
     }
@@ -227,7 +225,7 @@ impl Translator<'_, '_> {
         let index = self.get(index);
         let place = self.table_place(table, index);
         let record = self.load_word(Region::Tables, place, 0);
-        let is_null = self.b.ins().icmp_imm_u(IntCC::Equal, record, 0);
+        let is_null = self.is(record, 0);
         self.trap_if(is_null, TrapCause::IndirectCallToNull);
         let signatures = self.load_constant(self.context, abi::instance::SIGNATURES);
         let expected = self.load_constant_of(I32, signatures, ty.0 as i32 * 4);
@@ -246,7 +244,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn tail_call_record(&mut self, record: Value, args: List) {
         let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
-        let none = self.b.ins().icmp_imm_u(IntCC::Equal, slot, 0);
+        let none = self.is(slot, 0);
         self.exit_if(none, Reason::TailCall);
         let instance = self.load_word(Region::Tables, record, abi::record::INSTANCE);
         let frame = self.frame();
@@ -272,7 +270,7 @@ impl Translator<'_, '_> {
                 let value = self.get(first);
                 self.bits_of(value, self.type_of(first))
             }
-            None => self.b.ins().iconst(I64, 0),
+            None => self.constant(ValType::I64, 0),
         };
         if values.len() > 1 {
             let frame = self.frame();

@@ -3,8 +3,7 @@
 use std::mem;
 use std::rc::Rc;
 
-use bytecode_spec::{Pc, Reg, TrapCause};
-use cranelift_codegen::ir::condcodes::IntCC;
+use bytecode_spec::{Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
     Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
@@ -72,7 +71,7 @@ impl Translator<'_, '_> {
 
     fn trap_word(&mut self, cause: TrapCause) -> Value {
         let word = abi::trap::at(self.place_here(), cause.code());
-        self.b.ins().iconst(I64, word as i64)
+        self.constant(ValType::I64, word)
     }
 
     /// The block that all traps go to.
@@ -176,9 +175,9 @@ impl Translator<'_, '_> {
         let exit = self.word(Word::Exit(self.exits.len() as u32));
         let flags = self.flags(Region::Store);
         let left = self.b.ins().load(I32, flags, exit, abi::exit::LEFT);
-        let left = self.b.ins().iadd_imm_s(left, -1);
-        let is_last = self.b.ins().icmp_imm_u(IntCC::Equal, left, 0);
-        let again = self.b.ins().iconst(I32, i64::from(self.request.stress));
+        let left = self.plus(left, -1);
+        let is_last = self.is(left, 0);
+        let again = self.constant(ValType::I32, u64::from(self.request.stress));
         let next = self.b.ins().select(is_last, again, left);
         self.b.ins().store(flags, next, exit, abi::exit::LEFT);
         self.exit_if(is_last, Reason::Stress);
@@ -207,7 +206,7 @@ impl Translator<'_, '_> {
             if state.refund > 0 {
                 let store = self.store_context();
                 let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
-                let fuel = self.b.ins().iadd_imm_u(fuel, i64::from(state.refund));
+                let fuel = self.plus(fuel, i64::from(state.refund));
                 self.store_word(Region::Store, fuel, store, abi::store::FUEL);
             }
             let exit = self.b.block_params(block)[0];

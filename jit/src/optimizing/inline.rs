@@ -113,6 +113,7 @@ impl Translator<'_, '_> {
         }
         self.body();
         self.scope = self.outer.pop().expect("pushed above");
+        self.places.clear();
         if let Some(rest) = rest {
             self.start(rest);
             self.call_func(i.func, args, results);

@@ -64,21 +64,32 @@ impl Translator<'_, '_> {
 
     /// The place at an address, and what is to be added to it.
     fn place(&mut self, address: Value, offset: u32) -> (Value, i32) {
-        let (address, added) = self.sum(address);
-        let address = self.b.ins().uextend(I64, address);
-        self.place_behind(Some(address), u64::from(offset) + added)
+        let (place, added) = self.place_at(address);
+        self.place_behind(place, u64::from(offset) + added)
     }
 
-    /// The place so far behind an address, if there is one, in memory.
-    fn place_behind(&mut self, address: Option<Value>, offset: u64) -> (Value, i32) {
+    /// The place of an address in memory, or of one so far before it.
+    fn place_at(&mut self, address: Value) -> (Value, u64) {
         let memory = self.load_constant(self.context, abi::instance::MEMORY);
-        let mut place = self.load_constant(memory, abi::memory::BASE);
-        if let Some(address) = address {
-            place = self.b.ins().iadd(place, address);
+        let base = self.load_constant(memory, abi::memory::BASE);
+        if let Some(address) = bounds::constant(&self.b.func.dfg, address) {
+            return (base, address);
         }
+        let (address, added) = self.sum(address);
+        if let Some(&known) = self.places.get(&address) {
+            return (known, added);
+        }
+        let extended = self.b.ins().uextend(I64, address);
+        let place = self.b.ins().iadd(base, extended);
+        self.places.insert(address, place);
+        (place, added)
+    }
+
+    /// The place so far behind one.
+    fn place_behind(&mut self, place: Value, offset: u64) -> (Value, i32) {
         match i32::try_from(offset) {
             Ok(offset) => (place, offset),
-            Err(_) => (self.b.ins().iadd_imm_u(place, offset as i64), 0),
+            Err(_) => (self.plus(place, offset as i64), 0),
         }
     }
 
@@ -86,22 +97,16 @@ impl Translator<'_, '_> {
         let (base, index) = (self.get(base), self.get(index));
         let most = self.most(base).saturating_add(self.most(index) << shift);
         if most > u64::from(u32::MAX) {
-            let index = self.b.ins().ishl_imm_u(index, i64::from(shift));
+            let index = self.shifted(index, u32::from(shift));
             let address = self.b.ins().iadd(base, index);
             return self.place(address, offset);
         }
         // It does not wrap, so sums of 64 bits do.
-        let (base, added) = match bounds::constant(&self.b.func.dfg, base) {
-            Some(base) => (None, base),
-            None => {
-                let (base, added) = self.sum(base);
-                (Some(self.b.ins().uextend(I64, base)), added)
-            }
-        };
+        let (place, added) = self.place_at(base);
         let (index, more) = self.sum(index);
         let index = self.b.ins().uextend(I64, index);
-        let index = self.b.ins().ishl_imm_u(index, i64::from(shift));
-        let (place, offset) = self.place_behind(base, u64::from(offset) + added + (more << shift));
+        let index = self.shifted(index, u32::from(shift));
+        let (place, offset) = self.place_behind(place, u64::from(offset) + added + (more << shift));
         (self.b.ins().iadd(place, index), offset)
     }
 
@@ -164,7 +169,8 @@ impl Translator<'_, '_> {
     pub(super) fn memory_size(&mut self, i: MemorySize) {
         let memory = self.load_constant(self.context, abi::instance::MEMORY);
         let bytes = self.load_word(Region::Store, memory, abi::memory::LEN);
-        let pages = self.b.ins().ushr_imm_u(bytes, i64::from(PAGE_SIZE.ilog2()));
+        let bits = self.number(bytes, i64::from(PAGE_SIZE.ilog2()));
+        let pages = self.b.ins().ushr(bytes, bits);
         let pages = self.b.ins().ireduce(I32, pages);
         self.set(i.dst, pages);
     }
@@ -177,7 +183,7 @@ impl Translator<'_, '_> {
         let is_beyond = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
         self.trap_if(is_beyond, TrapCause::TableOutOfBounds);
         let base = self.load_word(Region::Tables, record, abi::table::BASE);
-        let offset = self.b.ins().ishl_imm_u(index, 3);
+        let offset = self.shifted(index, 3);
         self.b.ins().iadd(base, offset)
     }
 

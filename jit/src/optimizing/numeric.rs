@@ -234,13 +234,13 @@ impl Translator<'_, '_> {
         let ty = self.b.func.dfg.value_type(a);
         let minus_one = if ty == I32 { u64::from(u32::MAX) } else { u64::MAX };
         if constant.is_none_or(|b| b == 0) {
-            let is_zero = self.b.ins().icmp_imm_u(IntCC::Equal, b, 0);
+            let is_zero = self.is(b, 0);
             self.trap_if(is_zero, TrapCause::IntegerDivideByZero);
         }
         if matches!(op, IntOp::DivS) && constant.is_none_or(|b| b == minus_one) {
             let least = if ty == I32 { i64::from(i32::MIN) } else { i64::MIN };
-            let is_least = self.b.ins().icmp_imm_s(IntCC::Equal, a, least);
-            let is_minus_one = self.b.ins().icmp_imm_s(IntCC::Equal, b, -1);
+            let is_least = self.is(a, least);
+            let is_minus_one = self.is(b, -1);
             let overflows = self.b.ins().band(is_least, is_minus_one);
             self.trap_if(overflows, TrapCause::IntegerOverflow);
         }
@@ -292,7 +292,7 @@ impl Translator<'_, '_> {
             U::Extend16SI64 => self.extend(a, I16, I64),
             U::Extend32SI64 => self.extend(a, I32, I64),
             U::EqzI32 | U::EqzI64 => {
-                let is_zero = ins.icmp_imm_u(IntCC::Equal, a, 0);
+                let is_zero = self.is(a, 0);
                 return self.set_truth(i.dst, is_zero);
             }
             U::AbsF32 | U::AbsF64 => ins.fabs(a),

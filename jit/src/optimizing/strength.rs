@@ -1,6 +1,5 @@
 //! Operations that are replaced by cheaper ones, which the code generator does not do by itself.
 
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Value};
 
 use super::translate::Translator;
@@ -18,18 +17,18 @@ impl Translator<'_, '_> {
         let odd = by >> shift;
         let value = if odd == 3 || odd == 5 || odd == 9 {
             // One instruction that computes an address.
-            let more = self.b.ins().ishl_imm_u(a, i64::from((odd - 1).ilog2()));
+            let more = self.shifted(a, (odd - 1).ilog2());
             self.b.ins().iadd(a, more)
         } else if shift == 0 && odd > 1 && (odd + 1).is_power_of_two() {
-            let more = self.b.ins().ishl_imm_u(a, i64::from((odd + 1).ilog2()));
+            let more = self.shifted(a, (odd + 1).ilog2());
             self.b.ins().isub(more, a)
         } else if shift == 0 && odd > 1 && (odd - 1).is_power_of_two() {
-            let more = self.b.ins().ishl_imm_u(a, i64::from((odd - 1).ilog2()));
+            let more = self.shifted(a, (odd - 1).ilog2());
             self.b.ins().iadd(a, more)
         } else {
             return None;
         };
-        Some(if shift == 0 { value } else { self.b.ins().ishl_imm_u(value, i64::from(shift)) })
+        Some(self.shifted(value, shift))
     }
 
     /// Goes to the target of that number, or to the last one.
@@ -46,7 +45,7 @@ impl Translator<'_, '_> {
         }
         for (number, &target) in others.iter().enumerate() {
             let next = self.b.create_block();
-            let is_it = self.b.ins().icmp_imm_u(IntCC::Equal, index, number as i64);
+            let is_it = self.is(index, number as i64);
             self.b.ins().brif(is_it, target, &[], next, &[]);
             self.start(next);
         }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
+use ahash::AHashMap;
 use bytecode_spec::isa::{self, Visitor, Words, visit};
 use bytecode_spec::{Effect, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, Block, BlockArg, InstBuilder, MemFlagsData, SourceLoc, Value,
+    AliasRegion, AliasRegionData, Block, BlockArg, Inst, InstBuilder, MemFlagsData, SourceLoc, Value,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -18,7 +19,7 @@ use super::calls::Signatures;
 use super::constants::constants;
 use super::exits::State;
 use super::graph::Graph;
-use super::values::{Region, type_of};
+use super::values::{Invariant, Region, type_of};
 use super::{Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
 use crate::abi::{self, Helper, Place};
 
@@ -38,6 +39,11 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) regions: [AliasRegion; 5],
     /// The instance context.
     pub(super) context: Value,
+    /// The jump at the end of the first block, which has nothing but values that are the same in all of the code.
+    pub(super) first: Inst,
+    pub(super) invariants: AHashMap<Invariant, Value>,
+    /// Where memory is at addresses that were used since the block began.
+    pub(super) places: AHashMap<Value, Value>,
     /// What source locations stand for: places of instructions.
     pub(super) locations: Vec<u64>,
     /// Locations of accesses to memory, ascending.
@@ -139,6 +145,10 @@ pub(super) fn translate(
     b.switch_to_block(entry);
     b.seal_block(entry);
     let context = b.block_params(entry)[0];
+    let start = b.create_block();
+    let first = b.ins().jump(start, &[]);
+    b.switch_to_block(start);
+    b.seal_block(start);
     let mut t = Translator {
         b,
         request,
@@ -149,6 +159,9 @@ pub(super) fn translate(
         variables: 0,
         regions,
         context,
+        first,
+        invariants: AHashMap::new(),
+        places: AHashMap::new(),
         locations: Vec::new(),
         accesses: Vec::new(),
         exits: Vec::new(),
@@ -226,8 +239,7 @@ impl Translator<'_, '_> {
         let version = self.word(Word::Version);
         self.store_word(Region::Frame, version, frame, abi::frame::VERSION);
         let bytes = i64::from(self.frame_bytes());
-        let end = self.b.ins().iadd_imm_u(frame, bytes);
-        let end = self.frame_at(end);
+        let end = self.plus(frame, bytes);
         let store = self.store_context();
         let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
         let is_short = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
@@ -240,7 +252,7 @@ impl Translator<'_, '_> {
         let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
         self.b.ins().brif(is_short, asked, &[], resume, &[]);
         self.start(asked);
-        let site = self.b.ins().iconst(I64, abi::place::template(abi::trap::ON_ENTRY) as i64);
+        let site = self.constant(ValType::I64, abi::place::template(abi::trap::ON_ENTRY));
         let status = self.helper(Helper::Safepoint, &[site]);
         let stopped = self.stopped();
         self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], resume, &[]);
@@ -252,6 +264,7 @@ impl Translator<'_, '_> {
         self.b.switch_to_block(here);
         let copies = self.copies(start);
         self.note_induction(block, start);
+        self.places.clear();
         for copy in 1..=copies {
             self.next_copy = (copy < copies).then(|| self.b.create_block());
             let before = self.locations.len();
@@ -324,7 +337,7 @@ impl Translator<'_, '_> {
     fn charge(&mut self, cost: u32) {
         let store = self.store_context();
         let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
-        let cost = self.b.ins().iconst(I64, i64::from(cost));
+        let cost = self.constant(ValType::I64, u64::from(cost));
         let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, fuel, cost);
         self.trap_if(is_short, TrapCause::OutOfFuel);
         let left = self.b.ins().isub(fuel, cost);
@@ -416,7 +429,7 @@ impl Translator<'_, '_> {
             Condition::Any(a, b) => self.b.ins().band(a, b),
             Condition::None(a, b) => {
                 let both = self.b.ins().band(a, b);
-                self.b.ins().icmp_imm_u(IntCC::Equal, both, 0)
+                self.is(both, 0)
             }
         }
     }
@@ -584,7 +597,7 @@ impl Visitor for Translator<'_, '_> {
 
     fn visit_ref_is_null(&mut self, _: isa::RefIsNullOp, i: isa::RefIsNull) {
         let a = self.get(i.a);
-        let is_null = self.b.ins().icmp_imm_u(IntCC::Equal, a, 0);
+        let is_null = self.is(a, 0);
         self.set_truth(i.dst, is_null);
     }
 

@@ -1,6 +1,8 @@
 //! Registers, words of memory, and constants as values.
 
 use bytecode_spec::{Reg, ValType};
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
@@ -17,6 +19,15 @@ pub(super) enum Region {
     Memory,
     Globals,
     Tables,
+}
+
+/// What is the same in all of the code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Invariant {
+    /// The constant with these bits.
+    Constant(Type, u64),
+    /// A word at an offset from another one.
+    Word(Type, Value, i32),
 }
 
 /// The type of a register's values.
@@ -51,19 +62,15 @@ impl Translator<'_, '_> {
         self.scope.frame_words as i32 * 8
     }
 
-    /// Where the frame's registers are; of the frame of the function whose code it is.
+    /// The frame of the function whose code it is, as pointers to frames are that only generated code uses.
     pub(super) fn frame(&mut self) -> Value {
-        let frame = self.b.ins().get_pinned_reg(I64);
-        self.moved(frame, -self.target.frame_bias())
+        self.b.ins().get_pinned_reg(I64)
     }
 
-    /// The frame whose registers are there, as code has it in the pinned register, and in headers.
-    pub(super) fn frame_at(&mut self, registers: Value) -> Value {
-        self.moved(registers, self.target.frame_bias())
-    }
-
-    fn moved(&mut self, pointer: Value, bytes: i32) -> Value {
-        if bytes == 0 { pointer } else { self.b.ins().iadd_imm_s(pointer, i64::from(bytes)) }
+    /// Where the frame's registers are.
+    pub(super) fn registers(&mut self) -> Value {
+        let frame = self.frame();
+        self.plus(frame, -i64::from(self.target.frame_bias()))
     }
 
     /// Bytes from there to the frame of what the current function calls.
@@ -76,24 +83,41 @@ impl Translator<'_, '_> {
         MemFlagsData::trusted().with_alias_region(Some(self.regions[region as usize]))
     }
 
+    /// Reads a word. Of a frame, the offset is from its registers.
     pub(super) fn load_word(&mut self, region: Region, base: Value, offset: i32) -> Value {
-        let flags = self.flags(region);
-        self.b.ins().load(I64, flags, base, offset)
+        self.load_slot(region, ValType::I64, base, offset)
     }
 
+    /// Writes a word, as [`load_word`](Self::load_word) reads it.
     pub(super) fn store_word(&mut self, region: Region, value: Value, base: Value, offset: i32) {
         let flags = self.flags(region);
+        let offset = self.offset_from(region, offset);
         self.b.ins().store(flags, value, base, offset);
     }
 
-    /// A word that never changes while the function runs.
+    /// An offset from what a pointer of a region points to.
+    fn offset_from(&self, region: Region, offset: i32) -> i32 {
+        match region {
+            Region::Frame => offset - self.target.frame_bias(),
+            Region::Store | Region::Memory | Region::Globals | Region::Tables => offset,
+        }
+    }
+
+    /// A word that never changes while the function runs, at an offset from the instance context or from another such word.
     pub(super) fn load_constant(&mut self, base: Value, offset: i32) -> Value {
         self.load_constant_of(I64, base, offset)
     }
 
     pub(super) fn load_constant_of(&mut self, ty: Type, base: Value, offset: i32) -> Value {
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        self.b.ins().load(ty, flags, base, offset)
+        self.invariant(Invariant::Word(ty, base, offset), |at| at.ins().load(ty, flags, base, offset))
+    }
+
+    /// A value that is the same in all of the code. It is written down once, where the code begins: the code generator computes it where it
+    /// is used, and the fewer times it is told of it, the less it has to do to find out that it is the same.
+    fn invariant(&mut self, which: Invariant, make: impl FnOnce(&mut FuncCursor<'_>) -> Value) -> Value {
+        let (func, first) = (&mut self.b.func, self.first);
+        *self.invariants.entry(which).or_insert_with(|| make(&mut FuncCursor::new(func).at_inst(first)))
     }
 
     pub(super) fn store_context(&mut self) -> Value {
@@ -141,6 +165,7 @@ impl Translator<'_, '_> {
     /// Reads a value from a place of eight bytes.
     pub(super) fn load_slot(&mut self, region: Region, ty: ValType, base: Value, offset: i32) -> Value {
         let flags = self.flags(region);
+        let offset = self.offset_from(region, offset);
         self.b.ins().load(type_of(ty), flags, base, offset)
     }
 
@@ -159,11 +184,46 @@ impl Translator<'_, '_> {
 
     /// A constant, by its bits in a register.
     pub(super) fn constant(&mut self, ty: ValType, bits: u64) -> Value {
-        match ty {
-            ValType::I32 => self.b.ins().iconst(I32, i64::from(bits as u32)),
-            ValType::I64 | ValType::FuncRef | ValType::ExternRef => self.b.ins().iconst(I64, bits as i64),
-            ValType::F32 => self.b.ins().f32const(Ieee32::with_bits(bits as u32)),
-            ValType::F64 => self.b.ins().f64const(Ieee64::with_bits(bits)),
+        let (ty, bits) = match type_of(ty) {
+            ty @ (I32 | F32) => (ty, u64::from(bits as u32)),
+            ty => (ty, bits),
+        };
+        self.invariant(Invariant::Constant(ty, bits), |at| match ty {
+            F32 => at.ins().f32const(Ieee32::with_bits(bits as u32)),
+            F64 => at.ins().f64const(Ieee64::with_bits(bits)),
+            _ => at.ins().iconst(ty, bits as i64),
+        })
+    }
+
+    /// An integer of the same type as a value.
+    pub(super) fn number(&mut self, like: Value, number: i64) -> Value {
+        match self.b.func.dfg.value_type(like) {
+            I32 => self.constant(ValType::I32, number as u64),
+            _ => self.constant(ValType::I64, number as u64),
         }
+    }
+
+    /// A value plus a number.
+    pub(super) fn plus(&mut self, value: Value, number: i64) -> Value {
+        if number == 0 {
+            return value;
+        }
+        let number = self.number(value, number);
+        self.b.ins().iadd(value, number)
+    }
+
+    /// A value times a power of two.
+    pub(super) fn shifted(&mut self, value: Value, by: u32) -> Value {
+        if by == 0 {
+            return value;
+        }
+        let by = self.number(value, i64::from(by));
+        self.b.ins().ishl(value, by)
+    }
+
+    /// Whether a value is a number.
+    pub(super) fn is(&mut self, value: Value, number: i64) -> Value {
+        let number = self.number(value, number);
+        self.b.ins().icmp(IntCC::Equal, value, number)
     }
 }

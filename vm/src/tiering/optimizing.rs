@@ -31,8 +31,10 @@ struct Shared {
     /// For one function.
     time_limit: Duration,
     queue: Mutex<Queue>,
-    /// There is work, or no more will come; or all is done.
-    changed: Condvar,
+    /// There is work, or no more will come.
+    wanted: Condvar,
+    /// A worker has finished what it was at.
+    done: Condvar,
     /// Compilers that nobody uses, with their memory.
     idle: Mutex<Vec<Box<dyn Optimizer>>>,
 }
@@ -94,7 +96,8 @@ impl Optimizing {
             stress: config.stress_exits,
             time_limit: config.max_optimizing_time,
             queue: Mutex::default(),
-            changed: Condvar::new(),
+            wanted: Condvar::new(),
+            done: Condvar::new(),
             idle: Mutex::default(),
         };
         Some(Optimizing { shared: Arc::new(shared), workers })
@@ -113,15 +116,16 @@ impl Optimizing {
             return Ok(());
         }
         queue.jobs.push(Job { heat, module: version.loaded().this.clone(), func: version.func, entry });
-        let is_short = queue.workers < self.workers.min(queue.jobs.len() + queue.active);
-        if is_short {
+        // A new worker looks for work by itself. To wake one takes the program as long as to start one, so it does not do both.
+        if queue.workers < self.workers.min(queue.jobs.len() + queue.active) {
             let shared = Arc::clone(&self.shared);
             let worker = thread::Builder::new().name("strata compiler".to_owned()).stack_size(WORKER_STACK);
             // Without a thread, the job waits for one that can be had.
             queue.workers += usize::from(worker.spawn(move || shared.work()).is_ok());
+        } else {
+            drop(queue);
+            self.shared.wanted.notify_one();
         }
-        drop(queue);
-        self.shared.changed.notify_all();
         Ok(())
     }
 
@@ -129,7 +133,7 @@ impl Optimizing {
     pub(crate) fn wait(&self) {
         let mut queue = self.shared.queue();
         while queue.active > 0 || queue.workers > 0 && !queue.jobs.is_empty() {
-            queue = self.shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -138,7 +142,7 @@ impl Drop for Optimizing {
     fn drop(&mut self) {
         // Not waited for: the last handle may be a worker's.
         self.shared.queue().is_closed = true;
-        self.shared.changed.notify_all();
+        self.shared.wanted.notify_all();
     }
 }
 
@@ -157,7 +161,7 @@ impl Shared {
                 }
                 match queue.jobs.pop() {
                     Some(job) => break job,
-                    None => queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                    None => queue = self.wanted.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 }
             };
             queue.active += 1;
@@ -170,7 +174,7 @@ impl Shared {
                 _ = self.make(version, job.entry);
             }
             self.queue().active -= 1;
-            self.changed.notify_all();
+            self.done.notify_all();
         }
     }
 
