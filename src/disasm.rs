@@ -111,7 +111,7 @@ fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
     let why = match choice {
         TierChoice::Template => return Ok(Tier::Template),
         TierChoice::Portable => "tier portable runs bytecode".to_owned(),
-        TierChoice::Auto | TierChoice::Peak => format!("{} is several tiers", choice.name()),
+        TierChoice::Auto => "auto is several tiers".to_owned(),
         TierChoice::Optimizing => return Ok(Tier::Optimizing),
         TierChoice::Interpreter => "tier interpreter has handlers, which --op shows".to_owned(),
     };

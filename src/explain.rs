@@ -17,8 +17,8 @@ use crate::run;
 #[group(id = "explain")]
 #[command(after_help = "\
 Examples:
-  strata explain primes.sasm 100000 --tier peak
-  strata explain fib.sasm --tier peak --func fib --invoke fib 30")]
+  strata explain primes.sasm 100000
+  strata explain fib.sasm --func fib --invoke fib 30")]
 pub(crate) struct Options {
     /// Only this function, by its own name
     #[arg(long, value_name = "NAME")]

@@ -1,7 +1,7 @@
 //! The tiers that can be asked for, and those that this version has.
 
 use clap::ValueEnum;
-use strata::{Config, Thresholds, TierMode};
+use strata::{Config, TierMode};
 
 use crate::failure::{Failure, REFUSED};
 
@@ -16,8 +16,6 @@ pub(crate) enum TierChoice {
     Template,
     /// Optimized machine code
     Optimizing,
-    /// Each function in the tier it has earned, the optimizing one included
-    Peak,
     /// Each function in the tier it has earned
     Auto,
 }
@@ -34,7 +32,6 @@ impl TierChoice {
             TierChoice::Interpreter => "interpreter",
             TierChoice::Template => "template",
             TierChoice::Optimizing => "optimizing",
-            TierChoice::Peak => "peak",
             TierChoice::Auto => "auto",
         }
     }
@@ -44,7 +41,7 @@ impl TierChoice {
         match self {
             TierChoice::Portable | TierChoice::Auto => None,
             _ if HAS_MACHINE_CODE => None,
-            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing | TierChoice::Peak => {
+            TierChoice::Interpreter | TierChoice::Template | TierChoice::Optimizing => {
                 Some(format!("tier {} is not there on this machine", self.name()))
             }
         }
@@ -55,7 +52,7 @@ impl TierChoice {
         match self.missing() {
             Some(missing) => Err(Failure::Message {
                 status: REFUSED,
-                text: format!("{missing}; take portable, interpreter, template, optimizing, peak or auto"),
+                text: format!("{missing}; take portable, interpreter, template, optimizing or auto"),
             }),
             None => Ok(()),
         }
@@ -69,12 +66,11 @@ impl TierChoice {
             TierChoice::Optimizing => config.tier(TierMode::Optimizing),
             TierChoice::Interpreter => config.tier(TierMode::Interpreter),
             TierChoice::Auto => config,
-            TierChoice::Peak => config.policy(Thresholds::PEAK),
         }
     }
 
     /// Whether code is profiled for the tiers above the first.
     pub(crate) fn profiles(self) -> bool {
-        matches!(self, TierChoice::Auto | TierChoice::Peak)
+        self == TierChoice::Auto
     }
 }

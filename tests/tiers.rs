@@ -350,7 +350,7 @@ fn functions_that_were_compiled_into_others_are_asked_about_when_they_are_called
 #[test]
 fn workers_make_code_while_the_program_goes_on() -> Result {
     for workers in [0, 1, 3] {
-        let engine = Engine::new(Config::new().policy(Thresholds::PEAK).workers(workers));
+        let engine = Engine::new(Config::new().workers(workers));
         let (mut store, module, instance) = load(&engine, LOOP)?;
         let (few, expected) =
             (call_loop(&mut store, instance, 3)?, call_loop(&mut store, instance, 200_000)?);

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use strata::{Config, Engine, Instance, Linker, Module, Store, Thresholds, TierMode};
+use strata::{Config, Engine, Instance, Linker, Module, Store, TierMode};
 use strata_benches::generated::{self, Detail};
 use strata_benches::kernels::Kernel;
 use strata_benches::measure::{Table, load, shortest, time};
@@ -124,7 +124,7 @@ fn holding_up() -> Table {
     let mut table =
         Table::new(["us that tiering up holds programs up", "times", "in all", "at a time", "target"]);
     for kernel in Kernel::all() {
-        let loaded = kernel.load_wasm(Config::new().policy(Thresholds::PEAK));
+        let loaded = kernel.load_wasm(Config::new());
         let mut ready = loaded.instantiate();
         for _ in 0..3 {
             ready.run(kernel.mid);

@@ -169,14 +169,6 @@ pub const ALL: &[Configuration] = &[
         optimizes: false,
         configure: |config| config.policy(thresholds([2, 1], [3, 2])).fuel(true).profile(true).workers(0),
     },
-    // All tiers, by the thresholds that a program may have.
-    Configuration {
-        name: "peak",
-        fuel: false,
-        profile: false,
-        optimizes: false,
-        configure: |config| config.policy(Thresholds::PEAK),
-    },
     // What an engine does unless it is told otherwise.
     Configuration { name: "auto", fuel: false, profile: false, optimizes: false, configure: |config| config },
 ];

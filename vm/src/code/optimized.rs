@@ -271,6 +271,11 @@ impl Optimized {
         self.state().entries.keys().any(Option::is_some)
     }
 
+    /// Whether code was asked for that is entered at that loop.
+    pub(crate) fn was_asked_for(&self, head: Pc) -> bool {
+        self.state().entries.contains_key(&Some(head))
+    }
+
     /// Whether there is any code.
     pub(crate) fn exists(&self) -> bool {
         !self.state().all.is_empty()

@@ -79,7 +79,8 @@ impl Version {
 
     /// The head of the loop whose code is made if the loop at a head is hot: of that one or one around it.
     pub(crate) fn loop_to_enter(&self, head: Pc) -> Pc {
-        Loops::new(&self.branches()).outermost_around(head)
+        let goes_round = |of: &Loop| of.rounds >= OUTER_ROUNDS || self.optimized.was_asked_for(of.head);
+        Loops::new(&self.branches()).outermost_around(head, goes_round)
     }
 
     /// How often branches went where, as profiled.
@@ -186,11 +187,11 @@ impl Loops {
         around
     }
 
-    /// The head of the outermost loop around the one at a head that, as all those between them, went round often enough.
-    fn outermost_around(&self, head: Pc) -> Pc {
+    /// The head of the outermost loop around the one at a head that, as all those between them, `goes_round`.
+    fn outermost_around(&self, head: Pc, goes_round: impl Fn(&Loop) -> bool) -> Pc {
         let Ok(place) = self.all.binary_search_by_key(&head, |of| of.head) else { return head };
         let around = std::iter::successors(self.all[place].outer, |&place| self.all[place].outer);
-        let around = around.map(|place| &self.all[place]).take_while(|outer| outer.rounds >= OUTER_ROUNDS);
+        let around = around.map(|place| &self.all[place]).take_while(|outer| goes_round(outer));
         around.last().map_or(head, |outer| outer.head)
     }
 

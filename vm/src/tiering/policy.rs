@@ -134,13 +134,14 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// For programs that are to run fast soon: the default. Compiling a function takes about as long as interpreting it ten times.
-    pub const PRODUCTION: Thresholds =
-        Thresholds { tier1_calls: 64, tier1_back_edges: 1024, tier2_calls: 0, tier2_back_edges: 0 };
-    /// The same, and what is hotter still is optimized. Not the default, since it does not pay for all programs yet: functions whose
-    /// inner loops are entered while they run, and those that spend their time in calls, may end slower.
-    pub const PEAK: Thresholds =
-        Thresholds { tier2_calls: 4 * 1024, tier2_back_edges: 32 * 1024, ..Thresholds::PRODUCTION };
+    /// For programs that are to run fast soon: the default. To make template code takes about as long as to
+    /// interpret it ten times, and optimized code a hundred times as long, but of a worker.
+    pub const PRODUCTION: Thresholds = Thresholds {
+        tier1_calls: 64,
+        tier1_back_edges: 1024,
+        tier2_calls: 4 * 1024,
+        tier2_back_edges: 32 * 1024,
+    };
     /// For programs that are changed all the time: only what is hot is compiled.
     pub const DEVELOPMENT: Thresholds =
         Thresholds { tier1_calls: 1024, tier1_back_edges: 16 * 1024, tier2_calls: 0, tier2_back_edges: 0 };
@@ -185,8 +186,8 @@ pub(crate) const COUNTED: u32 = 1024;
 /// A way that a branch never went is left out of optimized code if the branch was seen so often.
 pub(crate) const SAMPLES: u32 = 32;
 
-/// Where a loop is hot, code is made of the outermost loop around it that went round so often while it was profiled: the inner one
-/// is soon left.
+/// Where a loop is hot, code is made of the outermost loop around it that went round so often while it was profiled, or is hot itself:
+/// the inner one is soon left.
 pub(crate) const OUTER_ROUNDS: u32 = 3;
 
 /// An activation that comes by the head of a hot loop so often without getting to the one around it is to have code of the inner one.
@@ -229,5 +230,8 @@ mod tests {
         assert_eq!(decide(Thresholds::PRODUCTION, Event::Calls(63)), Decision::Wait { calls: 64 });
         assert_eq!(decide(Thresholds::PRODUCTION, Event::Calls(64)), compile);
         assert_eq!(decide(Thresholds::PRODUCTION, Event::BackEdges(1025)), compile);
+        let optimize = Decision::Compile(Tier::Optimizing);
+        assert_eq!(decide(Thresholds::PRODUCTION, Event::Calls(4096)), optimize);
+        assert_eq!(decide(Thresholds::PRODUCTION, Event::BackEdges(32_768)), optimize);
     }
 }

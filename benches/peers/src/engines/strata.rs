@@ -9,29 +9,27 @@ use super::{Call, Engines, LargeModule, Result, VALID, calls};
 /// Names of the columns in which the kernels are WebAssembly: in the generated interpreter and in the portable one, each without
 /// a profile and with one, in machine code of both compilers from the first call on, and as an engine does by itself, from the
 /// interpreter on.
-pub const FROM_WASM: [&str; 8] = [
+pub const FROM_WASM: [&str; 7] = [
     "interpreter",
     "interpreter-profiled",
     "portable",
     "portable-profiled",
     "template",
     "optimizing",
-    "peak",
     "auto",
 ];
 /// Names of those in which the kernels are bytecode, in the same order.
-pub const FROM_BYTECODE: [&str; 8] = [
+pub const FROM_BYTECODE: [&str; 7] = [
     "bytecode-interpreter",
     "bytecode-interpreter-profiled",
     "bytecode-portable",
     "bytecode-portable-profiled",
     "bytecode-template",
     "bytecode-optimizing",
-    "bytecode-peak",
     "bytecode-auto",
 ];
 
-fn configurations() -> [Config; 8] {
+fn configurations() -> [Config; 7] {
     let interpreter = || Config::new().tier(TierMode::Interpreter);
     let portable = || Config::new().tier(TierMode::Portable);
     let optimizing = Config::new().tier(TierMode::Optimizing).profile(false);
@@ -42,7 +40,6 @@ fn configurations() -> [Config; 8] {
         portable(),
         template(),
         optimizing,
-        Config::new().policy(Thresholds::PEAK),
         Config::new(),
     ]
 }
