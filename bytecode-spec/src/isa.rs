@@ -356,6 +356,27 @@ impl Words for &[u64] {
     }
 }
 
+/// The fixed part of an instruction, and perhaps words behind it.
+pub type Fixed = [u64; MAX_FIXED_WORDS];
+
+/// Panics when the lane is behind the fixed part.
+impl Words for &Fixed {
+    #[inline(always)]
+    fn lane(self, lane: usize) -> u16 {
+        self.as_slice().lane(lane)
+    }
+
+    #[inline(always)]
+    fn half(self, lane: usize) -> u32 {
+        self.as_slice().half(lane)
+    }
+
+    #[inline(always)]
+    fn word(self, lane: usize) -> u64 {
+        self.as_slice().word(lane)
+    }
+}
+
 /// Lanes where operands of these kinds start, and the lane behind the last: each takes the next free place that is
 /// aligned to its size, behind the opcode in lane 0.
 pub const fn layout<const N: usize>(kinds: [Kind; N]) -> ([u8; N], u8) {
@@ -564,6 +585,19 @@ macro_rules! define_isa {
                 #[doc = concat!("Visits an instruction of shape [`", stringify!($shape), "`].")]
                 fn $visit(&mut self, op: $shape_op, operands: $shape) -> Self::Output;
             )*
+        }
+
+        /// Visits the instruction with opcode `op` whose fixed part is given; also gives its length in words. As [`visit`], but
+        /// through a function of its own for each opcode, so that methods that are inlined know which it is.
+        #[inline(always)]
+        pub fn visit_apart<V: Visitor>(op: Op, fixed: &Fixed, visitor: &mut V) -> (V::Output, usize) {
+            let functions: &[fn(&mut V, &Fixed) -> (V::Output, usize); Op::ALL.len()] = &[$($(
+                |visitor, fixed| {
+                    let (operands, length) = $shape::read(fixed);
+                    (visitor.$visit($shape_op::$op, operands), length)
+                },
+            )*)*];
+            functions[op as usize](visitor, fixed)
         }
 
         /// Visits the instruction with opcode `op` that starts at `words`; also gives its length in words.

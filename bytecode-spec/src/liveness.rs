@@ -7,11 +7,15 @@
 use std::ops::Range;
 
 use crate::isa::{OpRow, each_row};
+use crate::limits;
 use crate::module::Function;
 use crate::types::{Pc, Reg};
 
 /// Steps (words of code and edges, for each set) beyond which the analysis is not worth its time.
 const MAX_STEPS: usize = 1 << 22;
+/// What walks over code give for no register: more than any register's number, all of which are below `MAX_REGISTERS`.
+pub const NO_REGISTER: usize = u16::MAX as usize;
+const _: () = assert!(NO_REGISTER >= limits::MAX_REGISTERS);
 /// How often all edges may be visited: loops nested that deep settle in so many rounds. Hostile code takes as many rounds as it
 /// has blocks.
 const MAX_ROUNDS: usize = 16;
@@ -28,12 +32,11 @@ pub fn live_at_entry(function: &Function, first: usize) -> Option<Vec<Reg>> {
     if sets.len().checked_mul(function.code.len())? > MAX_STEPS {
         return None;
     }
+    let back_edges = back_edges(function);
     let mut liveness = Liveness::default();
-    liveness.find_blocks(function, false, |_, _, _| ());
-    liveness.number_blocks(function);
     let mut live = Vec::new();
     for chosen in sets {
-        if !liveness.solve(function, chosen) {
+        if !liveness.of_chosen(function, &back_edges, chosen) {
             return None;
         }
         let needed = liveness.needs[0];
@@ -77,9 +80,8 @@ pub struct BlockLiveness {
 ///
 /// May panic on a function that no verifier has accepted.
 pub fn live_at_blocks(function: &Function) -> Option<BlockLiveness> {
+    let back_edges = back_edges(function);
     let mut liveness = Liveness::default();
-    liveness.find_blocks(function, false, |_, _, _| ());
-    liveness.number_blocks(function);
     let registers: Vec<Reg> = (0..function.registers.len()).map(|reg| Reg(reg as u16)).collect();
     let sets = registers.len().div_ceil(64).max(1);
     if sets.checked_mul(function.code.len())? > MAX_STEPS {
@@ -88,7 +90,7 @@ pub fn live_at_blocks(function: &Function) -> Option<BlockLiveness> {
     let mut needs = Vec::new();
     for set in 0..sets {
         let chosen = &registers[64 * set..registers.len().min(64 * (set + 1))];
-        if !liveness.solve(function, chosen) {
+        if !liveness.of_chosen(function, &back_edges, chosen) {
             return None;
         }
         needs.push(liveness.needs.clone());
@@ -126,14 +128,39 @@ impl BlockLiveness {
     }
 }
 
+/// A branch that goes backwards, or to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackEdge {
+    /// Where it is.
+    pub from: Pc,
+    /// Where it goes: the first instruction of a loop.
+    pub to: Pc,
+}
+
+/// The branches of a function that go backwards, or to themselves, in their order: as [`VerifiedModule::back_edges`] has them.
+///
+/// # Panics
+///
+/// May panic on a function that no verifier has accepted.
+///
+/// [`VerifiedModule::back_edges`]: crate::VerifiedModule::back_edges
+pub fn back_edges(function: &Function) -> Vec<BackEdge> {
+    let mut edges = Vec::new();
+    each_row(&function.code, |pc, row, words, _| {
+        row.each_target(words, |displacement| {
+            if displacement <= 0 {
+                edges.push(BackEdge { from: Pc(pc as u32), to: Pc(target(pc, displacement) as u32) });
+            }
+        });
+    });
+    edges
+}
+
 /// The analysis; its memory is used for one function after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness {
     /// Basic blocks: their numbers, by the pc that they start at. [`NO_BLOCK`] where none starts.
     blocks: Vec<u32>,
-    count: usize,
-    /// The bit of each register, or none; and none behind them.
-    bits: Vec<u64>,
     /// Registers that each block needs: at first, those that it reads before it writes them.
     needs: Vec<u64>,
     /// Registers that each block writes.
@@ -145,52 +172,79 @@ pub struct Liveness {
 }
 
 const NO_BLOCK: u32 = u32::MAX;
+/// One starts there, and its number is not known yet.
+const STARTS: u32 = NO_BLOCK - 1;
 
 impl Liveness {
-    /// Finds the blocks of a verified function, for what is asked about it then; calls may end them too. Calls `visit` with the pc of every branch, that
-    /// of the instruction behind it, and every displacement.
+    /// Finds the blocks of a verified function with these [back edges](back_edges), what each reads and writes, and where it goes; calls
+    /// may end blocks too. `bit` gives the bit of each register in sets, or 0, and for [`NO_REGISTER`] 0 or one that nobody looks at. Calls
+    /// `visit` with every instruction, as [`each_row`] does.
     ///
     /// # Panics
     ///
-    /// May panic on a function that no verifier has accepted; so may the other methods.
+    /// May panic on a function that no verifier has accepted.
     #[inline(always)]
     pub fn find_blocks(
         &mut self,
         function: &Function,
+        back_edges: &[BackEdge],
         calls_end: bool,
-        mut visit: impl FnMut(usize, usize, i32),
+        bit: impl Fn(usize) -> u64,
+        mut visit: impl FnMut(usize, OpRow, &[u64]),
     ) {
-        const STARTS: u32 = 0;
-        let (code, blocks) = (function.code.as_slice(), &mut self.blocks);
+        let code = function.code.as_slice();
+        let Liveness { blocks, needs, writes, edges, calls } = self;
         blocks.clear();
         blocks.resize(code.len() + 1, NO_BLOCK);
-        blocks[0] = STARTS;
+        // All others are found before they are reached.
+        back_edges.iter().for_each(|edge| blocks[edge.to.index()] = STARTS);
+        blocks[0] = 0;
+        needs.clear();
+        writes.clear();
+        edges.clear();
+        calls.clear();
+        let (mut from, mut reads, mut written) = (0, 0, 0);
         each_row(code, |pc, row, words, next| {
-            if row.has_targets() | row.ends | (row.calls & calls_end) {
-                blocks[next] = STARTS;
-                row.each_target(words, |displacement| {
-                    blocks[target(pc, displacement)] = STARTS;
-                    visit(pc, next, displacement);
-                });
+            visit(pc, row, words);
+            let mut uses = 0;
+            row.each_use(words, NO_REGISTER, |reg| uses |= bit(reg));
+            reads |= uses & !written;
+            let mut defs = 0;
+            row.each_def(words, NO_REGISTER, |reg| defs |= bit(reg));
+            written |= defs;
+            let ends = row.has_targets() | row.ends | (row.calls & calls_end);
+            if !ends & (blocks[next] == NO_BLOCK) {
+                return;
             }
+            row.each_target(words, |displacement| {
+                let to = target(pc, displacement);
+                if displacement > 0 {
+                    blocks[to] = STARTS;
+                }
+                if edges.last() != Some(&(from, to as u32)) {
+                    edges.push((from, to as u32));
+                }
+            });
+            blocks[next] = from + 1;
+            if !row.ends {
+                edges.push((from, next as u32));
+                if row.calls {
+                    calls.push((Pc(pc as u32), from + 1, defs));
+                }
+            }
+            needs.push(reads);
+            writes.push(written);
+            (from, reads, written) = (from + 1, 0, 0);
         });
+        blocks.truncate(code.len());
+        edges.iter_mut().for_each(|(_, to)| *to = blocks[*to as usize]);
     }
 
-    /// Calls `visit` with the pc of every call but tail calls, in their order, and which of the `chosen` registers may be read
-    /// behind it and are not its results: bit 0 for the first one. The function is the one whose blocks [were found](Self::find_blocks) last, calls ending them. False, without calls, when that
-    /// takes more time than is worth it (take it as all registers). Takes linear time, in any case.
-    ///
-    /// # Panics
-    ///
-    /// When more than 64 registers are chosen.
-    pub fn over_calls(
-        &mut self,
-        function: &Function,
-        chosen: &[Reg],
-        mut visit: impl FnMut(Pc, u64),
-    ) -> bool {
-        self.number_blocks(function);
-        if !self.solve(function, chosen) {
+    /// Calls `visit` with the pc of every call but tail calls, in their order, and which registers may be read behind it and are not its
+    /// results. The function is the one whose blocks [were found](Self::find_blocks) last, calls ending them. False, without calls, when
+    /// that takes more time than is worth it (take it as all registers). Takes linear time, in any case.
+    pub fn over_calls(&mut self, mut visit: impl FnMut(Pc, u64)) -> bool {
+        if !self.solve() {
             return false;
         }
         for &(pc, next, writes) in &self.calls {
@@ -199,66 +253,24 @@ impl Liveness {
         true
     }
 
-    fn number_blocks(&mut self, function: &Function) {
-        self.blocks.truncate(function.code.len());
-        self.count = 0;
-        for number in self.blocks.iter_mut().filter(|number| **number != NO_BLOCK) {
-            *number = self.count as u32;
-            self.count += 1;
+    /// Finds blocks, calls ending none, and what they need of 64 registers at most. False when it takes too long.
+    fn of_chosen(&mut self, function: &Function, back_edges: &[BackEdge], chosen: &[Reg]) -> bool {
+        assert!(chosen.len() <= 64, "a set is a word");
+        // None behind them.
+        let none = function.registers.len();
+        let mut bits = vec![0; none + 1];
+        for (i, reg) in chosen.iter().enumerate() {
+            bits[reg.index()] = 1 << i;
         }
+        self.find_blocks(function, back_edges, false, |reg| bits[reg.min(none)], |_, _, _| ());
+        let sets = none.div_ceil(64);
+        self.edges.len().checked_mul(sets).is_some_and(|steps| steps <= MAX_STEPS) && self.solve()
     }
 
     /// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
     /// before those that they go to, and need one visit. False when it takes too long.
-    fn solve(&mut self, function: &Function, chosen: &[Reg]) -> bool {
-        assert!(chosen.len() <= 64, "a set is a word");
-        self.bits.clear();
-        self.bits.resize(function.registers.len() + 1, 0);
-        for (i, reg) in chosen.iter().enumerate() {
-            self.bits[reg.index()] = 1 << i;
-        }
-        self.look_at_blocks(&function.code);
-        let sets = function.registers.len().div_ceil(64);
-        self.edges.len().checked_mul(sets).is_some_and(|steps| steps <= MAX_STEPS)
-            && (0..MAX_ROUNDS).any(|_| !self.round())
-    }
-
-    /// Finds what each block does, and where it goes.
-    fn look_at_blocks(&mut self, code: &[u64]) {
-        let Liveness { blocks, count, bits, needs, writes, edges, calls } = self;
-        let none = bits.len() - 1;
-        for sets in [&mut *needs, writes] {
-            sets.clear();
-            sets.resize(*count, 0);
-        }
-        edges.clear();
-        calls.clear();
-        let (mut from, mut reads, mut written) = (0, 0, 0);
-        each_row(code, |pc, row, words, next| {
-            row.each_use(words, none, |reg| reads |= bits[reg] & !written);
-            let mut defs = 0;
-            row.each_def(words, none, |reg| defs |= bits[reg]);
-            written |= defs;
-            let following = blocks.get(next).copied().unwrap_or(*count as u32);
-            if following == NO_BLOCK {
-                return;
-            }
-            row.each_target(words, |displacement| {
-                let edge = (from, blocks[target(pc, displacement)]);
-                if edges.last() != Some(&edge) {
-                    edges.push(edge);
-                }
-            });
-            if !row.ends {
-                edges.push((from, following));
-                if row.calls {
-                    calls.push((Pc(pc as u32), following, defs));
-                }
-            }
-            needs[from as usize] = reads;
-            writes[from as usize] = written;
-            (from, reads, written) = (following, 0, 0);
-        });
+    fn solve(&mut self) -> bool {
+        self.edges.len() <= MAX_STEPS && (0..MAX_ROUNDS).any(|_| !self.round())
     }
 
     /// Lets each block need what the next ones do, unless it writes that; whether that changed anything.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::liveness::BackEdge;
 use crate::types::{
     FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex,
     ValType,
@@ -268,6 +269,23 @@ pub struct VerifiedModule(Arc<Verified>);
 struct Verified {
     module: Module,
     spaces: IndexSpaces,
+    back_edges: BackEdges,
+}
+
+/// The back edges of all functions.
+#[derive(Debug, Default)]
+pub(crate) struct BackEdges {
+    all: Vec<BackEdge>,
+    /// For each function, where those of the next one start.
+    ends: Vec<u32>,
+}
+
+impl BackEdges {
+    /// Adds those of the next function.
+    pub(crate) fn extend(&mut self, of_function: impl Iterator<Item = BackEdge>) {
+        self.all.extend(of_function);
+        self.ends.push(self.all.len() as u32);
+    }
 }
 
 /// What every index of a module stands for, imported and defined.
@@ -317,8 +335,8 @@ impl IndexSpaces {
 
 impl VerifiedModule {
     /// For the verifier alone.
-    pub(crate) fn new(module: Module, spaces: IndexSpaces) -> VerifiedModule {
-        VerifiedModule(Arc::new(Verified { module, spaces }))
+    pub(crate) fn new(module: Module, spaces: IndexSpaces, back_edges: BackEdges) -> VerifiedModule {
+        VerifiedModule(Arc::new(Verified { module, spaces, back_edges }))
     }
 
     /// What every index stands for.
@@ -338,6 +356,16 @@ impl VerifiedModule {
     /// The definition of a function, or `None` when it is imported.
     pub fn function(&self, func: FuncIndex) -> Option<&Function> {
         self.functions.get(func.index().checked_sub(self.spaces().imported_funcs as usize)?)
+    }
+
+    /// The branches of a function that go backwards, or to themselves, in their order: it has loops if there are any. None for a
+    /// function that the module does not define.
+    pub fn back_edges(&self, func: FuncIndex) -> &[BackEdge] {
+        let BackEdges { all, ends } = &self.0.back_edges;
+        let Some(i) = func.index().checked_sub(self.spaces().imported_funcs as usize) else { return &[] };
+        let Some(&end) = ends.get(i) else { return &[] };
+        let start = i.checked_sub(1).map_or(0, |before| ends[before]);
+        &all[start as usize..end as usize]
     }
 
     /// A name for messages: the function's own, or its index in the form `f7`.

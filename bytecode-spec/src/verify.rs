@@ -13,7 +13,9 @@ use ahash::AHashSet;
 
 use self::function::{FunctionVerifier, Scratch};
 use crate::limits;
-use crate::module::{ConstExpr, ExportKind, ImportKind, IndexSpaces, Module, SourceLine, VerifiedModule};
+use crate::module::{
+    BackEdges, ConstExpr, ExportKind, ImportKind, IndexSpaces, Module, SourceLine, VerifiedModule,
+};
 use crate::types::{
     DataIndex, ElemIndex, FuncIndex, FuncType, GlobalIndex, Limits, MemoryIndex, Pc, TableIndex, TypeIndex,
     ValType, is_subtype,
@@ -144,6 +146,7 @@ impl std::error::Error for VerifyErrors {}
 pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
     let mut errors = Errors(Vec::new());
     let spaces = verify_declarations(&module, &mut errors);
+    let mut back_edges = BackEdges::default();
     // Instructions are checked against the declarations: these must hold first.
     if errors.0.is_empty() {
         let imported = spaces.imported_funcs;
@@ -151,6 +154,7 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
         for (i, function) in module.functions.iter().enumerate() {
             let index = FuncIndex(imported + i as u32);
             FunctionVerifier::new(&module, &spaces, index, function, &mut errors, &mut scratch).verify();
+            back_edges.extend(scratch.back_edges());
             if errors.full() {
                 break;
             }
@@ -162,7 +166,7 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
     for function in &mut module.functions {
         function.register_names.make_canonical();
     }
-    Ok(VerifiedModule::new(module, spaces))
+    Ok(VerifiedModule::new(module, spaces, back_edges))
 }
 
 struct Errors(Vec<VerifyError>);

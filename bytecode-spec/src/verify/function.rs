@@ -3,6 +3,7 @@
 use super::{Errors, Place, check_name};
 use crate::isa::{Effect, Kind, List, Op, OpInfo, OperandInfo, TypeRule, Words};
 use crate::limits;
+use crate::liveness::BackEdge;
 use crate::module::{Function, IndexSpaces, LineEntry, Module};
 use crate::trap::TrapCause;
 use crate::types::{FuncIndex, FuncType, Pc, Reg, SourceIndex, TypeIndex, ValType, is_subtype};
@@ -26,6 +27,14 @@ pub(super) struct Scratch {
     starts: Vec<u64>,
     /// Branches that must go to one: where they are, and where they go.
     branches: Vec<(Pc, i64)>,
+}
+
+impl Scratch {
+    /// The branches that go backwards, or to themselves, of a function that was accepted.
+    pub(super) fn back_edges(&self) -> impl Iterator<Item = BackEdge> {
+        let backwards = self.branches.iter().filter(|&&(pc, target)| target <= i64::from(pc.0));
+        backwards.map(|&(from, target)| BackEdge { from, to: Pc(target as u32) })
+    }
 }
 
 /// What an instruction's operands say together.

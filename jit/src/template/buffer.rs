@@ -41,12 +41,23 @@ pub enum Reach {
     Far,
 }
 
+/// Where something goes, as far as that is known when its branch is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// There.
+    At(u32),
+    /// Some hundred bytes away at most, it can be expected.
+    Near,
+    /// Anywhere behind.
+    Far,
+}
+
 /// Bytes of code under construction.
 #[derive(Debug, Default)]
 pub struct Buffer {
     /// With room behind the code: instructions are written there at once, however short they are.
     bytes: Vec<u8>,
-    length: usize,
+    length: u32,
     labels: Vec<u32>,
     /// The first so many labels are words of bytecode.
     words: u32,
@@ -91,10 +102,19 @@ impl Buffer {
         self.last = label.0;
     }
 
+    /// Lets the label of a word stand for the next instruction; whether anything goes there that came before.
+    #[inline(always)]
+    pub fn bind_word(&mut self, word: u32) -> bool {
+        let position = self.position();
+        let was = std::mem::replace(&mut self.labels[word as usize], position);
+        self.last = word;
+        was == REFERENCED
+    }
+
     /// Bytes so far.
     #[inline(always)]
     pub fn position(&self) -> u32 {
-        self.length as u32
+        self.length
     }
 
     /// Where a label stands, if it is bound.
@@ -109,13 +129,22 @@ impl Buffer {
         self.reach
     }
 
-    /// Whether a label that is not bound yet can be expected to be near, some hundred bytes away at most.
+    /// Where a label is, as far as that is known when something goes there.
     #[inline(always)]
-    pub fn will_be_near(&self, label: Label) -> bool {
-        let is_near = self.labels[label.0 as usize] == NEAR;
-        // Labels of words are bound in their order.
-        let follows = label.0.wrapping_sub(self.last) <= NEAR_WORDS && label.0 < self.words;
-        self.reach == Reach::Near && (is_near || follows)
+    pub fn target(&mut self, label: Label) -> Target {
+        let position = &mut self.labels[label.0 as usize];
+        match *position {
+            NEAR if self.reach == Reach::Near => Target::Near,
+            UNBOUND | REFERENCED | NEAR => {
+                if *position == UNBOUND {
+                    *position = REFERENCED;
+                }
+                // Labels of words are bound in their order.
+                let follows = label.0.wrapping_sub(self.last) <= NEAR_WORDS && label.0 < self.words;
+                if self.reach == Reach::Near && follows { Target::Near } else { Target::Far }
+            }
+            position => Target::At(position),
+        }
     }
 
     /// Notes that the next [access](Self::access) may fault, at that instruction of the bytecode.
@@ -137,40 +166,44 @@ impl Buffer {
         &self.faults
     }
 
+    /// The place of the next `N` bytes.
+    #[inline(always)]
+    fn room<const N: usize>(&mut self) -> &mut [u8; N] {
+        let start = self.length as usize;
+        if start + N > self.bytes.len() {
+            return grown(&mut self.bytes, start);
+        }
+        self.bytes[start..start + N].first_chunk_mut().expect("so many")
+    }
+
     /// Appends bytes.
     #[inline(always)]
     pub fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        match self.bytes[self.length..].first_chunk_mut() {
-            Some(room) => *room = bytes,
-            None => return self.after_growing(N, |buffer| buffer.put(bytes)),
-        }
-        self.length += N;
+        let end = self.length + N as u32;
+        *self.room() = bytes;
+        self.length = end;
     }
 
     /// Appends the first bytes of two words, at most seven of the first, the lowest first.
     #[inline(always)]
-    pub fn put_some(&mut self, words: [(u64, usize); 2]) {
-        let Some(room) = self.bytes[self.length..].first_chunk_mut::<16>() else {
-            return self.after_growing(16, |buffer| buffer.put_some(words));
-        };
-        let [head, tail] = words;
+    pub fn put_some(&mut self, [head, tail]: [(u64, u32); 2]) {
+        let end = self.length + (head.1 + tail.1);
+        let room: &mut [u8; 16] = self.room();
         room[..8].copy_from_slice(&head.0.to_le_bytes());
-        room[head.1 & 7..][..8].copy_from_slice(&tail.0.to_le_bytes());
-        self.length += head.1 + tail.1;
+        room[head.1 as usize & 7..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        self.length = end;
     }
 
-    #[cold]
-    #[inline(never)]
-    fn after_growing(&mut self, bytes: usize, put: impl FnOnce(&mut Buffer)) {
-        const LEAST: usize = 4096;
-        self.bytes.resize(2 * self.length + bytes.max(LEAST), 0);
-        put(self);
-    }
-
-    /// Whether anything so far goes to a label that is not bound yet.
+    /// Appends the first bytes of three words, at most seven of the first and fifteen of the first two, the lowest first.
     #[inline(always)]
-    pub fn is_referenced(&self, label: Label) -> bool {
-        self.labels[label.0 as usize] == REFERENCED
+    pub fn put_three(&mut self, [head, middle, tail]: [(u64, u32); 3]) {
+        let before_tail = head.1 + middle.1;
+        let end = self.length + (before_tail + tail.1);
+        let room: &mut [u8; 24] = self.room();
+        room[..8].copy_from_slice(&head.0.to_le_bytes());
+        room[head.1 as usize & 7..][..8].copy_from_slice(&middle.0.to_le_bytes());
+        room[before_tail as usize & 15..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        self.length = end;
     }
 
     /// Notes that something goes to a label, to be emitted later.
@@ -186,12 +219,17 @@ impl Buffer {
     #[inline(always)]
     pub fn fixup(&mut self, label: Label, kind: u8) {
         self.refer(label);
-        let site = self.position();
+        self.fixup_at(self.position(), label, kind);
+    }
+
+    /// The same at `site`, for a label that the buffer [knows](Self::target) to be referred to.
+    #[inline(always)]
+    pub fn fixup_at(&mut self, site: u32, label: Label, kind: u8) {
         self.fixups.push(Fixup { site, label, kind });
     }
 
     /// Appends `with` until the position is a multiple of `to`.
-    pub fn pad(&mut self, to: usize, with: u8) {
+    pub fn pad(&mut self, to: u32, with: u8) {
         while !self.length.is_multiple_of(to) {
             self.put([with]);
         }
@@ -217,8 +255,17 @@ impl Buffer {
 
     /// The code.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        &self.bytes[..self.length as usize]
     }
+}
+
+/// The place of `N` bytes at `start`, for which there was no room.
+#[cold]
+#[inline(never)]
+fn grown<const N: usize>(bytes: &mut Vec<u8>, start: usize) -> &mut [u8; N] {
+    const LEAST: usize = 4096;
+    bytes.resize(2 * start + N.max(LEAST), 0);
+    bytes[start..].first_chunk_mut().expect("there is room now")
 }
 
 impl Extend<u8> for Buffer {
@@ -237,7 +284,7 @@ impl<'a> Extend<&'a u8> for Buffer {
 
 impl DynasmApi for Buffer {
     fn offset(&self) -> AssemblyOffset {
-        AssemblyOffset(self.length)
+        AssemblyOffset(self.length as usize)
     }
 
     #[inline(always)]
@@ -266,6 +313,6 @@ impl DynasmApi for Buffer {
     }
 
     fn align(&mut self, alignment: usize, with: u8) {
-        self.pad(alignment, with);
+        self.pad(alignment as u32, with);
     }
 }

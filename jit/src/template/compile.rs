@@ -12,7 +12,7 @@ mod operands;
 
 use std::ops::Range;
 
-use bytecode_spec::isa::{self, MAX_FIXED_WORDS, Words, visit};
+use bytecode_spec::isa::{self, Fixed, MAX_FIXED_WORDS, Words, visit, visit_apart};
 use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, TrapCause, VerifiedModule};
 
 use super::buffer::{Label, Reach};
@@ -20,8 +20,8 @@ use super::masm::Value::{Imm, Mem, Reg as InReg};
 use super::masm::Width::{W32, W64};
 use super::masm::{Access, Addr, Cond, Gpr, Int, IntOp, Masm, Test};
 use super::operands::{Lane, Operands};
-use super::pins::{Home, Pins};
-use super::templates;
+use super::pins::{Home, Homes, Pins, Slots};
+use super::templates::{Inlined, Translation};
 use crate::abi::{self, Helper};
 use crate::maps::CompiledCode;
 
@@ -67,19 +67,20 @@ const MAX_CLEARED: u32 = 20;
 #[derive(Debug)]
 pub struct Compiler<M> {
     masm: M,
-    driver: Driver,
+    straight: Driver<Slots>,
+    looping: Driver<Pins>,
 }
 
 /// The driver of the templates: operands are known.
 #[derive(Debug, Default)]
-struct Driver {
+struct Driver<H> {
     /// The code, and zeros behind it: the last instruction may be shorter than `fixed`.
     words: Vec<u64>,
     /// The current instruction.
     pc: usize,
     /// Its first words, and perhaps some of the next one.
-    fixed: [u64; MAX_FIXED_WORDS],
-    pins: Pins,
+    fixed: Fixed,
+    pins: H,
     floats: Vec<bool>,
     frame_bytes: i32,
     imported_funcs: u32,
@@ -134,7 +135,7 @@ enum Exit {
 impl<M: Masm> Compiler<M> {
     /// A compiler for a machine.
     pub fn new(masm: M) -> Compiler<M> {
-        Compiler { masm, driver: Driver::default() }
+        Compiler { masm, straight: Driver::default(), looping: Driver::default() }
     }
 
     /// Compiles a function.
@@ -143,55 +144,75 @@ impl<M: Masm> Compiler<M> {
     ///
     /// See [`Refusal`]; the function stays where it is.
     pub fn compile(&mut self, request: &Request<'_>) -> Result<CompiledCode, Refusal> {
-        let mut entries = self.emit(request, Reach::Near)?;
-        if !self.masm.buffer().link(M::patch) {
+        if !request.module.back_edges(request.func).is_empty() {
+            self.looping.compile(&mut self.masm, request)
+        } else {
+            self.straight.compile(&mut self.masm, request)
+        }
+    }
+}
+
+impl<H: Homes> Driver<H> {
+    fn compile<M: Masm>(&mut self, m: &mut M, request: &Request<'_>) -> Result<CompiledCode, Refusal> {
+        let mut entries = self.emit(m, request, Reach::Near)?;
+        if !m.buffer().link(M::patch) {
             // Few functions are so large that it pays to look for each branch that must reach far.
-            entries = self.emit(request, Reach::Far)?;
-            if !self.masm.buffer().link(M::patch) {
+            entries = self.emit(m, request, Reach::Far)?;
+            if !m.buffer().link(M::patch) {
                 return Err(Refusal::TooLarge);
             }
         }
-        let buffer = self.masm.buffer();
-        let faults = buffer.faults().to_vec();
-        Ok(CompiledCode { bytes: buffer.bytes().to_vec(), entries, faults })
+        let faults = m.buffer().faults().to_vec();
+        Ok(CompiledCode { bytes: m.buffer().bytes().to_vec(), entries, faults })
     }
 
     /// Writes the code but for the distances of branches; gives the entries at loop heads.
-    fn emit(&mut self, request: &Request<'_>, reach: Reach) -> Result<Vec<(Pc, u32)>, Refusal> {
-        let Compiler { masm: m, driver: o } = self;
+    fn emit<M: Masm>(
+        &mut self,
+        m: &mut M,
+        request: &Request<'_>,
+        reach: Reach,
+    ) -> Result<Vec<(Pc, u32)>, Refusal> {
         let function = request.module.function(request.func).ok_or(Refusal::NotDefined)?;
         let code = function.code.as_slice();
         m.buffer().reset(code.len() + 1, reach);
-        o.begin(request, function, &M::ROLES);
+        self.begin(request, function, &M::ROLES);
 
-        o.prologue(m, request);
+        self.prologue(m, request);
         let (mut pc, mut heads) = (0, 0);
         while pc < code.len() {
-            if o.heads.get(heads) == Some(&(pc as u32)) {
+            let is_head = self.heads.get(heads) == Some(&(pc as u32));
+            if is_head {
                 heads += 1;
-                if o.pins.heads.binary_search(&(pc as u32)).is_ok() {
+                if self.pins.heads().binary_search(&(pc as u32)).is_ok() {
                     m.align(16);
                 }
-                o.begin_block();
-            } else if m.buffer().is_referenced(Label(pc as u32)) {
-                o.begin_block();
             }
-            m.buffer().bind(Label(pc as u32));
-            o.begin_instruction(pc);
+            if m.buffer().bind_word(pc as u32) | is_head {
+                self.begin_block();
+            }
+            self.begin_instruction(pc);
             if let Some(&cost) = request.costs.get(pc)
                 && cost > 0
             {
-                o.charge(m, cost);
+                self.charge(m, cost);
             }
-            let op = Op::from_code(code[pc] as u16).expect("verified");
-            let ((), length) = visit(op, &code[pc..], &mut templates::Translation { m, o });
+            let fixed = self.fixed;
+            let op = Op::from_code(fixed[0] as u16).expect("verified");
+            let mut translation = Translation { m, o: self };
+            let ((), length) = if H::PINS {
+                visit(op, &code[pc..], &mut translation)
+            } else {
+                // With operands of one kind, each opcode's template is short.
+                visit_apart(op, &fixed, &mut Inlined(translation))
+            };
             pc += length;
             if m.buffer().position() > MAX_CODE {
                 return Err(Refusal::TooLarge);
             }
         }
-        let entries = o.entries(m);
-        o.out_of_line(m);
+        let entries = self.entries(m);
+        self.out_of_line(m);
         Ok(entries)
     }
 }
@@ -200,12 +221,12 @@ fn slot<M: Masm>(reg: Reg) -> Addr {
     M::ROLES.in_frame(M::ROLES.frame, i32::from(reg.0) * 8)
 }
 
-impl Driver {
+impl<H: Homes> Driver<H> {
     fn begin(&mut self, request: &Request<'_>, function: &Function, roles: &super::masm::Roles) {
         self.words.clear();
         self.words.extend_from_slice(&function.code);
         self.words.extend([0; MAX_FIXED_WORDS]);
-        self.pins.plan(function, roles);
+        self.pins.plan(function, request.module.back_edges(request.func), roles);
         self.floats.clear();
         self.floats.extend(
             function
@@ -219,7 +240,7 @@ impl Driver {
         let slot = |func: u32| (func - self.imported_funcs) as i32 * abi::slot::SIZE;
         self.counts = request.counts.then(|| slot(request.func.0));
         self.heads.clear();
-        self.heads.extend_from_slice(&self.pins.heads);
+        self.heads.extend_from_slice(self.pins.heads());
         if request.landing {
             self.add_landings();
         }
@@ -267,7 +288,7 @@ impl Driver {
 
     /// The fixed part of the current instruction.
     #[inline(always)]
-    fn fixed(&self) -> &[u64] {
+    fn fixed(&self) -> &Fixed {
         &self.fixed
     }
 
@@ -339,14 +360,14 @@ impl Driver {
 
     /// Writes the slots of pinned registers.
     fn spill<M: Masm>(&self, m: &mut M) {
-        for &reg in &self.pins.pinned {
+        for &reg in self.pins.pinned() {
             self.put(m, slot::<M>(reg), reg);
         }
     }
 
     /// Reads them again.
     fn reload<M: Masm>(&self, m: &mut M) {
-        for &reg in &self.pins.pinned {
+        for &reg in self.pins.pinned() {
             self.take(m, reg, slot::<M>(reg));
         }
     }
@@ -381,7 +402,7 @@ impl Driver {
         self.count_down(m, abi::slot::CALLS_LEFT, abi::trap::ON_ENTRY);
         self.clear(m, &request.clear);
         let params = request.module.func_type(request.func).params.len();
-        for &reg in &self.pins.pinned {
+        for &reg in self.pins.pinned() {
             if reg.index() < params || request.clear.contains(&u32::from(reg.0)) {
                 self.take(m, reg, slot::<M>(reg));
             }

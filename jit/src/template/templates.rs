@@ -24,64 +24,79 @@ pub(super) struct Translation<'t, M, O> {
     pub(super) o: &'t mut O,
 }
 
+/// The same with all of a template in one place, for [`visit_apart`](isa::visit_apart).
+pub(super) struct Inlined<'t, M, O>(pub(super) Translation<'t, M, O>);
+
 macro_rules! translations {
-    ($($visit:ident $op:ident $shape:ident => |$m:ident, $o:ident, $name:pat_param| $template:expr;)*) => { $(
-        #[inline]
-        fn $visit(&mut self, op: isa::$op, _: isa::$shape) {
-            let (Translation { m: $m, o: $o }, $name) = (self, op);
-            $template
+    ($($visit:ident $op:ident $shape:ident => |$m:ident, $o:ident, $name:pat_param| $template:expr;)*) => {
+        impl<M: Masm, O: Operands<M>> Visitor for Translation<'_, M, O> {
+            type Output = ();
+            $(
+                #[inline]
+                fn $visit(&mut self, op: isa::$op, _: isa::$shape) {
+                    let (Translation { m: $m, o: $o }, $name) = (self, op);
+                    $template
+                }
+            )*
         }
-    )* };
+
+        impl<M: Masm, O: Operands<M>> Visitor for Inlined<'_, M, O> {
+            type Output = ();
+            $(
+                #[inline(always)]
+                fn $visit(&mut self, op: isa::$op, _: isa::$shape) {
+                    let (Translation { m: $m, o: $o }, $name) = (&mut self.0, op);
+                    $template
+                }
+            )*
+        }
+    };
 }
 
-impl<M: Masm, O: Operands<M>> Visitor for Translation<'_, M, O> {
-    type Output = ();
-
-    translations! {
-        visit_nop NopOp Nop => |_m, _o, _| ();
-        visit_trap TrapOp Trap => |m, o, _| o.trap_named(m, isa::Trap::LANES[0]);
-        visit_move MoveOp Move => |m, o, _| copy(*m, *o);
-        visit_const ConstOp Const => |m, o, _| constant(*m, *o);
-        visit_unary UnaryOp Unary => |m, o, op| unary(*m, *o, op);
-        visit_binary BinaryOp Binary => |m, o, op| binary(*m, *o, op);
-        visit_binary_imm BinaryImmOp BinaryImm => |m, o, op| binary_imm(*m, *o, op);
-        visit_select SelectOp Select => |m, o, _| select(*m, *o);
-        visit_jump JumpOp Jump => |m, o, _| jump(*m, *o);
-        visit_branch_unary BranchUnaryOp BranchUnary => |m, o, op| branch_unary(*m, *o, op);
-        visit_branch BranchOp Branch => |m, o, op| branch(*m, *o, op);
-        visit_branch_imm BranchImmOp BranchImm => |m, o, op| branch_imm(*m, *o, op);
-        visit_branch_table BranchTableOp BranchTable => |m, o, _| o.branch_table(*m, isa::BranchTable::LANES[0]);
-        visit_load LoadOp Load => |m, o, op| load(*m, *o, op);
-        visit_load_indexed LoadIndexedOp LoadIndexed => |m, o, op| load_indexed(*m, *o, op);
-        visit_store StoreOp Store => |m, o, op| store(*m, *o, op);
-        visit_store_indexed StoreIndexedOp StoreIndexed => |m, o, op| store_indexed(*m, *o, op);
-        visit_memory_size MemorySizeOp MemorySize => |m, o, _| memory_size(*m, *o);
-        visit_memory_grow MemoryGrowOp MemoryGrow => |m, o, _| o.by_helper(*m);
-        visit_memory_fill MemoryFillOp MemoryFill => |m, o, _| o.by_helper(*m);
-        visit_memory_copy MemoryCopyOp MemoryCopy => |m, o, _| o.by_helper(*m);
-        visit_memory_init MemoryInitOp MemoryInit => |m, o, _| o.by_helper(*m);
-        visit_data_drop DataDropOp DataDrop => |m, o, _| o.by_helper(*m);
-        visit_table_get TableGetOp TableGet => |m, o, _| table_get(*m, *o);
-        visit_table_set TableSetOp TableSet => |m, o, _| table_set(*m, *o);
-        visit_table_size TableSizeOp TableSize => |m, o, _| table_size(*m, *o);
-        visit_table_grow TableGrowOp TableGrow => |m, o, _| o.by_helper(*m);
-        visit_table_fill TableFillOp TableFill => |m, o, _| o.by_helper(*m);
-        visit_table_copy TableCopyOp TableCopy => |m, o, _| o.by_helper(*m);
-        visit_table_init TableInitOp TableInit => |m, o, _| o.by_helper(*m);
-        visit_elem_drop ElemDropOp ElemDrop => |m, o, _| o.by_helper(*m);
-        visit_ref_null RefNullOp RefNull => |m, o, _| ref_null(*m, *o);
-        visit_ref_is_null RefIsNullOp RefIsNull => |m, o, _| ref_is_null(*m, *o);
-        visit_ref_func RefFuncOp RefFunc => |m, o, _| ref_func(*m, *o);
-        visit_global_get GlobalGetOp GlobalGet => |m, o, _| global_get(*m, *o);
-        visit_global_set GlobalSetOp GlobalSet => |m, o, _| global_set(*m, *o);
-        visit_call CallOp Call => |m, o, _| o.call(*m);
-        visit_call_import CallImportOp CallImport => |m, o, _| call_import(*m, *o);
-        visit_call_indirect CallIndirectOp CallIndirect => |m, o, _| call_indirect(*m, *o);
-        visit_tail_call TailCallOp TailCall => |m, o, _| o.tail_call(*m);
-        visit_tail_call_import TailCallImportOp TailCallImport => |m, o, _| tail_call_import(*m, *o);
-        visit_tail_call_indirect TailCallIndirectOp TailCallIndirect => |m, o, _| tail_call_indirect(*m, *o);
-        visit_ret RetOp Ret => |m, o, _| o.ret(*m);
-    }
+translations! {
+    visit_nop NopOp Nop => |_m, _o, _| ();
+    visit_trap TrapOp Trap => |m, o, _| o.trap_named(m, isa::Trap::LANES[0]);
+    visit_move MoveOp Move => |m, o, _| copy(*m, *o);
+    visit_const ConstOp Const => |m, o, _| constant(*m, *o);
+    visit_unary UnaryOp Unary => |m, o, op| unary(*m, *o, op);
+    visit_binary BinaryOp Binary => |m, o, op| binary(*m, *o, op);
+    visit_binary_imm BinaryImmOp BinaryImm => |m, o, op| binary_imm(*m, *o, op);
+    visit_select SelectOp Select => |m, o, _| select(*m, *o);
+    visit_jump JumpOp Jump => |m, o, _| jump(*m, *o);
+    visit_branch_unary BranchUnaryOp BranchUnary => |m, o, op| branch_unary(*m, *o, op);
+    visit_branch BranchOp Branch => |m, o, op| branch(*m, *o, op);
+    visit_branch_imm BranchImmOp BranchImm => |m, o, op| branch_imm(*m, *o, op);
+    visit_branch_table BranchTableOp BranchTable => |m, o, _| o.branch_table(*m, isa::BranchTable::LANES[0]);
+    visit_load LoadOp Load => |m, o, op| load(*m, *o, op);
+    visit_load_indexed LoadIndexedOp LoadIndexed => |m, o, op| load_indexed(*m, *o, op);
+    visit_store StoreOp Store => |m, o, op| store(*m, *o, op);
+    visit_store_indexed StoreIndexedOp StoreIndexed => |m, o, op| store_indexed(*m, *o, op);
+    visit_memory_size MemorySizeOp MemorySize => |m, o, _| memory_size(*m, *o);
+    visit_memory_grow MemoryGrowOp MemoryGrow => |m, o, _| o.by_helper(*m);
+    visit_memory_fill MemoryFillOp MemoryFill => |m, o, _| o.by_helper(*m);
+    visit_memory_copy MemoryCopyOp MemoryCopy => |m, o, _| o.by_helper(*m);
+    visit_memory_init MemoryInitOp MemoryInit => |m, o, _| o.by_helper(*m);
+    visit_data_drop DataDropOp DataDrop => |m, o, _| o.by_helper(*m);
+    visit_table_get TableGetOp TableGet => |m, o, _| table_get(*m, *o);
+    visit_table_set TableSetOp TableSet => |m, o, _| table_set(*m, *o);
+    visit_table_size TableSizeOp TableSize => |m, o, _| table_size(*m, *o);
+    visit_table_grow TableGrowOp TableGrow => |m, o, _| o.by_helper(*m);
+    visit_table_fill TableFillOp TableFill => |m, o, _| o.by_helper(*m);
+    visit_table_copy TableCopyOp TableCopy => |m, o, _| o.by_helper(*m);
+    visit_table_init TableInitOp TableInit => |m, o, _| o.by_helper(*m);
+    visit_elem_drop ElemDropOp ElemDrop => |m, o, _| o.by_helper(*m);
+    visit_ref_null RefNullOp RefNull => |m, o, _| ref_null(*m, *o);
+    visit_ref_is_null RefIsNullOp RefIsNull => |m, o, _| ref_is_null(*m, *o);
+    visit_ref_func RefFuncOp RefFunc => |m, o, _| ref_func(*m, *o);
+    visit_global_get GlobalGetOp GlobalGet => |m, o, _| global_get(*m, *o);
+    visit_global_set GlobalSetOp GlobalSet => |m, o, _| global_set(*m, *o);
+    visit_call CallOp Call => |m, o, _| o.call(*m);
+    visit_call_import CallImportOp CallImport => |m, o, _| call_import(*m, *o);
+    visit_call_indirect CallIndirectOp CallIndirect => |m, o, _| call_indirect(*m, *o);
+    visit_tail_call TailCallOp TailCall => |m, o, _| o.tail_call(*m);
+    visit_tail_call_import TailCallImportOp TailCallImport => |m, o, _| tail_call_import(*m, *o);
+    visit_tail_call_indirect TailCallIndirectOp TailCallIndirect => |m, o, _| tail_call_indirect(*m, *o);
+    visit_ret RetOp Ret => |m, o, _| o.ret(*m);
 }
 
 #[inline(always)]

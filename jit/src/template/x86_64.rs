@@ -5,7 +5,7 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::buffer::{Buffer, Label};
+use super::buffer::{Buffer, Label, Target};
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{
@@ -123,32 +123,42 @@ fn code_of(cond: Cond) -> Code {
 }
 
 impl X86_64 {
+    #[inline(always)]
     fn jump_on(&mut self, code: Code, to: Label) {
-        if let Some(target) = self.0.position_of(to) {
-            let distance = target as i32 - (self.0.position() as i32 + 2);
-            if is_byte(distance) {
-                return self.0.put([0x70 | code as u8, distance as u8]);
+        match self.short_distance(to) {
+            Some(distance) => self.0.put([0x70 | code as u8, distance]),
+            None => {
+                self.0.put([0x0f, 0x80 | code as u8]);
+                self.distance(to);
             }
-        } else if self.0.will_be_near(to) {
-            return self.near(0x70 | code as u8, to);
         }
-        self.0.put([0x0f, 0x80 | code as u8]);
-        self.distance(to);
     }
 
-    /// A branch to a label that is not bound yet.
-    fn near(&mut self, opcode: u8, to: Label) {
-        self.0.put([opcode]);
-        self.0.fixup(to, NEAR);
-        self.0.put([0]);
+    /// The distance to a label from behind a branch of two bytes that is put next, if it is one of those that reach so far; what is
+    /// not known yet is written later.
+    #[inline(always)]
+    fn short_distance(&mut self, to: Label) -> Option<u8> {
+        match self.0.target(to) {
+            Target::At(target) => {
+                let distance = target as i32 - (self.0.position() as i32 + 2);
+                is_byte(distance).then_some(distance as u8)
+            }
+            Target::Near => {
+                self.0.fixup_at(self.0.position() + 1, to, NEAR);
+                Some(0)
+            }
+            Target::Far => None,
+        }
     }
 
+    #[inline(always)]
     fn distance(&mut self, to: Label) {
         self.0.fixup(to, RELATIVE);
         self.0.put([0; 4]);
     }
 
     /// `dst`'s low byte = whether the code holds.
+    #[inline(always)]
     fn set_byte(&mut self, code: Code, dst: Gpr) {
         debug_assert!(dst.0 < 4, "needs no prefix");
         self.0.put([0x0f, 0x90 | code as u8, 0xc0 | dst.0]);
@@ -211,11 +221,8 @@ impl Masm for X86_64 {
             Reg(r) => self.form(forms::LOAD.of(W64), dst.0, r.into()),
             Mem(at) => self.form(forms::LOAD.of(W64), dst.0, at.into()),
             Imm(bits) if bits <= u64::from(u32::MAX) => {
-                if dst.0 >= 8 {
-                    self.0.put([0x41]);
-                }
-                let [a, b, c, d] = (bits as u32).to_le_bytes();
-                self.0.put([0xb8 | dst.0 & 7, a, b, c, d]);
+                let prefix = if dst.0 >= 8 { (0x41, 1) } else { (0, 0) };
+                self.0.put_some([prefix, (u64::from(0xb8 | dst.0 & 7) | bits << 8, 5)]);
             }
             Imm(bits) => match i32::try_from(bits as i64) {
                 Ok(value) => x64!(self, mov Rq(dst.0), DWORD value),
@@ -243,8 +250,7 @@ impl Masm for X86_64 {
         match from {
             Reg(r) => self.form(forms::STORE.of(W64), r.0, at.into()),
             Imm(bits) if i32::try_from(bits as i64).is_ok() => {
-                self.form(forms::STORE_IMM.of(W64), 0, at.into());
-                self.0.put((bits as u32).to_le_bytes());
+                self.form_imm(forms::STORE_IMM.of(W64), 0, at.into(), bits as u32, 4);
             }
             Mem(_) | Imm(_) => {
                 self.mov(RAX, from);
@@ -410,6 +416,7 @@ impl Masm for X86_64 {
         self.mov(dst, Reg(result));
     }
 
+    #[inline(always)]
     fn float(&mut self, op: FloatOp, width: Width, dst: Fpr, a: Float, b: Float) {
         if op == FloatOp::Copysign {
             return self.copysign(width, dst, a, b);
@@ -527,6 +534,7 @@ impl Masm for X86_64 {
         x64!(self, movq Rq(dst.0), Rx(a.0));
     }
 
+    #[inline(always)]
     fn set(&mut self, test: Test, dst: Gpr) {
         self.compare(test);
         self.set_byte(code_of(test.cond), RAX);
@@ -558,6 +566,7 @@ impl Masm for X86_64 {
         x64!(self, movzx Rd(dst.0), al);
     }
 
+    #[inline(always)]
     fn select(&mut self, condition: Int, dst: Gpr, a: Int, b: Int) {
         self.mov(RAX, b);
         self.compare(Test { cond: Cond::Ne, width: W32, a: condition, b: Imm(0) });
@@ -569,19 +578,18 @@ impl Masm for X86_64 {
         self.mov(dst, Reg(RAX));
     }
 
+    #[inline(always)]
     fn jump(&mut self, to: Label) {
-        if let Some(target) = self.0.position_of(to) {
-            let distance = target as i32 - (self.0.position() as i32 + 2);
-            if is_byte(distance) {
-                return self.0.put([0xeb, distance as u8]);
+        match self.short_distance(to) {
+            Some(distance) => self.0.put([0xeb, distance]),
+            None => {
+                self.0.put([0xe9]);
+                self.distance(to);
             }
-        } else if self.0.will_be_near(to) {
-            return self.near(0xeb, to);
         }
-        self.0.put([0xe9]);
-        self.distance(to);
     }
 
+    #[inline(always)]
     fn jump_if(&mut self, test: Test, to: Label) {
         self.compare(test);
         self.jump_on(code_of(test.cond), to);
@@ -632,8 +640,7 @@ impl Masm for X86_64 {
         self.form(forms::LOAD, dst.0, at.into());
         // All but the greatest are below it.
         self.alu(Alu::Cmp, W32, dst, Imm(u64::from(u32::MAX)));
-        self.form(forms::ADC_IMM8, 2, dst.into());
-        self.0.put([0]);
+        self.form_imm(forms::ADC_IMM8, 2, dst.into(), 0, 1);
         self.form(forms::STORE, dst.0, at.into());
     }
 
@@ -650,10 +657,12 @@ impl Masm for X86_64 {
         self.form(forms::GO, 4, at.into());
     }
 
+    #[inline(always)]
     fn call(&mut self, at: Addr) {
         self.form(forms::GO, 2, at.into());
     }
 
+    #[inline(always)]
     fn call_label(&mut self, to: Label) {
         self.0.put([0xe8]);
         self.distance(to);

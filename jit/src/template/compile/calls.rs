@@ -8,8 +8,9 @@ use crate::abi;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
 use crate::template::masm::{Addr, Gpr, Masm};
+use crate::template::pins::Homes;
 
-impl Driver {
+impl<H: Homes> Driver<H> {
     /// The entry of a function of the module; its slot is in `scratch[0]`.
     pub(super) fn entry_of<M: Masm>(&self, m: &mut M, func: FuncIndex) -> Addr {
         let slot = M::ROLES.scratch[0];

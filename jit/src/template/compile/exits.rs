@@ -8,11 +8,12 @@ use crate::template::buffer::Label;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
 use crate::template::masm::{Addr, Cond, Gpr, Masm, Test};
+use crate::template::pins::Homes;
 
 /// So many pinned registers take no more room to read than a call of code that does.
 const MAX_INLINE_RELOADS: usize = 1;
 
-impl Driver {
+impl<H: Homes> Driver<H> {
     /// The table of helpers.
     fn helpers<M: Masm>(m: &mut M, table: Gpr) {
         Self::store_context(m, table);
@@ -35,7 +36,7 @@ impl Driver {
 
     /// The same with the slots of pinned registers written and read again, which is done out of line.
     pub(super) fn helper_on_slots<M: Masm>(&mut self, m: &mut M, helper: Helper, pc: u32) {
-        if self.pins.pinned.is_empty() {
+        if self.pins.pinned().is_empty() {
             return Self::helper(m, helper, pc);
         }
         m.mov(M::ROLES.scratch[1], Imm(abi::place::template(pc)));
@@ -98,7 +99,7 @@ impl Driver {
         let entries = heads.iter().map(|&head| {
             let entry = m.buffer().position();
             m.enter();
-            if self.pins.pinned.len() <= MAX_INLINE_RELOADS {
+            if self.pins.pinned().len() <= MAX_INLINE_RELOADS {
                 self.reload(m);
             } else {
                 let reload = self.shared(m, Shared::Reload);

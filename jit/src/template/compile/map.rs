@@ -2,12 +2,12 @@
 
 use bytecode_spec::Pc;
 
-use super::{Compiler, Exit, Refusal, Request, Shared};
+use super::{Compiler, Driver, Exit, Refusal, Request, Shared};
 use crate::abi;
 use crate::maps::{CodeMap, CompiledCode, Part};
 use crate::template::buffer::Label;
 use crate::template::masm::Masm;
-use crate::template::pins::each_instruction;
+use crate::template::pins::{Homes, each_instruction};
 
 impl<M: Masm> Compiler<M> {
     /// As [`compile`](Self::compile), and tells what is where.
@@ -17,13 +17,19 @@ impl<M: Masm> Compiler<M> {
     /// See [`Refusal`].
     pub fn compile_with_map(&mut self, request: &Request<'_>) -> Result<(CompiledCode, CodeMap), Refusal> {
         let code = self.compile(request)?;
-        let map = self.map(&code);
+        let map = if !request.module.back_edges(request.func).is_empty() {
+            self.looping.map(&mut self.masm, &code)
+        } else {
+            self.straight.map(&mut self.masm, &code)
+        };
         Ok((code, map))
     }
+}
 
+impl<H: Homes> Driver<H> {
     /// Of the function that was compiled last.
-    fn map(&mut self, code: &CompiledCode) -> CodeMap {
-        let Compiler { masm: m, driver: o } = self;
+    fn map<M: Masm>(&self, m: &mut M, code: &CompiledCode) -> CodeMap {
+        let o = self;
         let mut at = |label: Label| m.buffer().position_of(label).expect("the code is complete");
         let mut parts =
             vec![(abi::object::ATTENTION as u32, Part::Poll(None)), (abi::object::CODE as u32, Part::Entry)];
@@ -46,7 +52,7 @@ impl<M: Masm> Compiler<M> {
         }));
         parts.extend(o.tables.iter().map(|(label, targets)| (at(*label), Part::Table(targets.len() as u32))));
         parts.sort_by_key(|&(offset, _)| offset);
-        let pins = o.pins.pinned.iter().map(|&reg| (reg, o.pins.home(reg))).collect();
+        let pins = o.pins.pinned().iter().map(|&reg| (reg, o.pins.home(reg))).collect();
         CodeMap { parts, pins }
     }
 }

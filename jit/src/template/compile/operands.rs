@@ -10,9 +10,9 @@ use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Width};
 use crate::template::operands::{Lane, Operands};
-use crate::template::pins::Home;
+use crate::template::pins::{Home, Homes};
 
-impl<M: Masm> Operands<M> for Driver {
+impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
     #[inline(always)]
     fn int(&mut self, _: &mut M, lane: Lane) -> Int {
         self.int_of::<M>(self.reg(lane))
@@ -30,7 +30,7 @@ impl<M: Masm> Operands<M> for Driver {
     #[inline(always)]
     fn is_float(&self, lane: Lane) -> bool {
         // Where all lie in slots, the shorter instructions for integers copy them.
-        !self.pins.pinned.is_empty() && self.floats[self.reg(lane).index()]
+        !self.pins.pinned().is_empty() && self.floats[self.reg(lane).index()]
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! volume 2, chapter 2.
 
 use super::X86_64;
-use crate::template::masm::{Addr, Float, Gpr, Int, Value, Width};
+use crate::template::masm::{Addr, Float, Gpr, Int, Masm, Value, Width};
 
 /// An opcode and what stands before it.
 #[derive(Clone, Copy, Debug)]
@@ -140,59 +140,101 @@ pub(super) const fn is_byte(value: i32) -> bool {
     value as i8 as i32 == value
 }
 
+/// Addresses in a frame: what [`tail`] gives for register 0, its length in the highest byte, by words from the first that a
+/// displacement of one byte reaches.
+static IN_FRAME: [u64; 64] = {
+    let mut tails = [0; 64];
+    let mut i = 0;
+    while i < tails.len() {
+        let disp = LEAST + 8 * i as i32;
+        let (tail, length) = plain_tail(FRAME, disp);
+        tails[i] = tail | (length as u64) << 56;
+        i += 1;
+    }
+    tails
+};
+const LEAST: i32 = i8::MIN as i32;
+const FRAME: Gpr = X86_64::ROLES.frame;
+
+/// ModRM for register 0, and displacement, of an address without SIB byte; their length.
+#[inline(always)]
+const fn plain_tail(base: Gpr, disp: i32) -> (u64, u32) {
+    // No branch: it would often be predicted wrongly.
+    let (mode, length) = displacement(base, disp);
+    ((mode | base.0 & 7) as u64 | (disp as u32 as u64) << 8, 1 + length)
+}
+
+/// The mode of a displacement, in ModRM, and its length.
+#[inline(always)]
+const fn displacement(base: Gpr, disp: i32) -> (u8, u32) {
+    // Without displacement, base 5 means another thing.
+    let any = (disp != 0 || base.0 & 7 == 5) as u32;
+    let long = !is_byte(disp) as u32;
+    (((any + long) << 6) as u8, any + 3 * long)
+}
+
+/// ModRM, SIB and displacement; their length; extensions of the index and the base.
+#[inline(always)]
+fn tail(register: u8, place: Place) -> (u64, u32, u8) {
+    let reg = (register & 7) << 3;
+    match place {
+        Place::Reg(r) => (u64::from(0xc0 | reg | r & 7), 1, r >> 3),
+        Place::Mem(Addr { base, index: None, disp }) if base.0 & 7 != 4 => {
+            let from_least = disp.wrapping_sub(LEAST) as u32;
+            let (tail, length) = match IN_FRAME.get(from_least as usize / 8) {
+                Some(&tail) if base == FRAME && from_least.is_multiple_of(8) => (tail, (tail >> 56) as u32),
+                _ => plain_tail(base, disp),
+            };
+            (tail | u64::from(reg), length, base.0 >> 3)
+        }
+        Place::Mem(Addr { base, index, disp }) => {
+            let (mode, length) = displacement(base, disp);
+            // Index 4 is none.
+            let (index, shift) = index.unwrap_or((Gpr(4), 0));
+            let sib = shift << 6 | (index.0 & 7) << 3 | base.0 & 7;
+            let tail = u64::from(mode | reg | 4) | u64::from(sib) << 8 | u64::from(disp as u32) << 16;
+            (tail, 2 + length, (index.0 >> 3) << 1 | base.0 >> 3)
+        }
+    }
+}
+
+/// What stands before ModRM, and all from there on but an immediate, with their lengths.
+#[inline(always)]
+fn parts(form: Form, register: u8, place: Place) -> [(u64, u32); 2] {
+    let (tail, length, extensions) = tail(register, place);
+    let (mut head, mut bits) = (0, 0);
+    if form.prefix != 0 {
+        (head, bits) = (u64::from(form.prefix), 8);
+    }
+    let rex = 0x40 | u8::from(form.wide) << 3 | (register >> 3) << 2 | extensions;
+    // Without it, byte registers 4 to 7 are others.
+    let low_byte = |r: u8| form.bytes && (4..8).contains(&r);
+    if rex != 0x40 || low_byte(register) || matches!(place, Place::Reg(r) if low_byte(r)) {
+        head |= u64::from(rex) << bits;
+        bits += 8;
+    }
+    if form.escape {
+        head |= 0x0f << bits;
+        bits += 8;
+    }
+    head |= u64::from(form.code) << bits;
+    bits += 8;
+    [(head, bits / 8), (tail, length)]
+}
+
 impl X86_64 {
     /// An instruction without its immediate: a register, and a register or a place in memory.
     #[inline(always)]
     pub(super) fn form(&mut self, form: Form, register: u8, place: Place) {
-        let reg = (register & 7) << 3;
-        // ModRM, SIB and displacement; their length; extensions of the index and the base.
-        let (tail, length, extensions) = match place {
-            Place::Reg(r) => (u64::from(0xc0 | reg | r & 7), 1, r >> 3),
-            Place::Mem(Addr { base, index, disp }) => {
-                let (mode, disp_length) = match disp {
-                    // Without displacement, this base means another thing.
-                    0 if base.0 & 7 != 5 => (0x00, 0),
-                    _ if is_byte(disp) => (0x40, 1),
-                    _ => (0x80, 4),
-                };
-                let disp = u64::from(disp as u32);
-                match index {
-                    None if base.0 & 7 != 4 => {
-                        (u64::from(mode | reg | base.0 & 7) | disp << 8, 1 + disp_length, base.0 >> 3)
-                    }
-                    None => {
-                        (u64::from(mode | reg | 4) | 0x24 << 8 | disp << 16, 2 + disp_length, base.0 >> 3)
-                    }
-                    Some((index, shift)) => {
-                        let sib = shift << 6 | (index.0 & 7) << 3 | base.0 & 7;
-                        let extensions = (index.0 >> 3) << 1 | base.0 >> 3;
-                        (
-                            u64::from(mode | reg | 4) | u64::from(sib) << 8 | disp << 16,
-                            2 + disp_length,
-                            extensions,
-                        )
-                    }
-                }
-            }
-        };
-        let (mut head, mut bits) = (0, 0);
-        if form.prefix != 0 {
-            (head, bits) = (u64::from(form.prefix), 8);
-        }
-        let rex = 0x40 | u8::from(form.wide) << 3 | (register >> 3) << 2 | extensions;
-        // Without it, byte registers 4 to 7 are others.
-        let low_byte = |r: u8| form.bytes && (4..8).contains(&r);
-        if rex != 0x40 || low_byte(register) || matches!(place, Place::Reg(r) if low_byte(r)) {
-            head |= u64::from(rex) << bits;
-            bits += 8;
-        }
-        if form.escape {
-            head |= 0x0f << bits;
-            bits += 8;
-        }
-        head |= u64::from(form.code) << bits;
-        bits += 8;
-        self.0.put_some([(head, bits as usize / 8), (tail, length)]);
+        let parts = parts(form, register, place);
+        self.0.put_some(parts);
+    }
+
+    /// The same with an immediate of one byte, or of four.
+    #[inline(always)]
+    pub(super) fn form_imm(&mut self, form: Form, register: u8, place: Place, value: u32, length: u32) {
+        let [head, tail] = parts(form, register, place);
+        self.0.put_three([head, tail, (u64::from(value), length)]);
     }
 
     /// `dst op= operand`, which is no large immediate. A comparison only sets the flags.
@@ -206,27 +248,28 @@ impl X86_64 {
             (Value::Mem(_), Place::Mem(_)) => unreachable!("one of the operands is in a register"),
             (Value::Imm(bits), _) => {
                 let value = super::immediate(width, bits).expect("a large immediate is in a register");
-                if is_byte(value) {
-                    self.form(Form::new(0x83).of(width), op as u8, dst);
-                    self.0.put([value as u8]);
-                } else if let Place::Reg(0) = dst {
-                    self.accumulator(Form::new(code | 5).of(width), value);
+                if let Place::Reg(0) = dst {
+                    self.accumulator(op, width, value);
                 } else {
-                    self.form(Form::new(0x81).of(width), op as u8, dst);
-                    self.0.put(value.to_le_bytes());
+                    // No branch: it would often be predicted wrongly.
+                    let short = is_byte(value);
+                    let (code, length) = if short { (0x83, 1) } else { (0x81, 4) };
+                    self.form_imm(Form::new(code).of(width), op as u8, dst, value as u32, length);
                 }
             }
         }
     }
 
-    /// A form with the accumulator and an immediate, which has no other operand.
+    /// The accumulator and an immediate, of four bytes with no other operand.
     #[inline(always)]
-    fn accumulator(&mut self, form: Form, value: i32) {
-        if form.wide {
-            self.0.put([0x48]);
-        }
-        self.0.put([form.code]);
-        self.0.put(value.to_le_bytes());
+    fn accumulator(&mut self, op: Alu, width: Width, value: i32) {
+        let op = (op as u8) << 3;
+        let value_bits = u64::from(value as u32);
+        let short = 0x83 | u64::from(0xc0 | op) << 8 | value_bits << 16;
+        let long = u64::from(op | 5) | value_bits << 8;
+        let instruction = if is_byte(value) { (short, 3) } else { (long, 5) };
+        let prefix = if width == Width::W64 { (0x48, 1) } else { (0, 0) };
+        self.0.put_some([prefix, instruction]);
     }
 
     /// `dst op= operand`, which is no immediate; or `dst = op operand`. The upper half stays as it is.

@@ -89,12 +89,10 @@ impl X86_64 {
     pub(super) fn multiply(&mut self, width: Width, dst: Gpr, a: Int, b: Int) {
         match (a, b) {
             (Reg(r), Imm(bits)) if is_byte(bits as i32) => {
-                self.form(IMUL_IMM8.of(width), dst.0, r.into());
-                self.0.put([bits as u8]);
+                self.form_imm(IMUL_IMM8.of(width), dst.0, r.into(), bits as u32, 1);
             }
             (Reg(r), Imm(bits)) => {
-                self.form(IMUL_IMM.of(width), dst.0, r.into());
-                self.0.put((bits as u32).to_le_bytes());
+                self.form_imm(IMUL_IMM.of(width), dst.0, r.into(), bits as u32, 4);
             }
             (Reg(r), Reg(s)) if s == dst => self.form(IMUL.of(width), dst.0, r.into()),
             (Mem(at), Reg(s)) if s == dst => self.form(IMUL.of(width), dst.0, at.into()),
@@ -151,11 +149,9 @@ impl X86_64 {
     fn test_immediate(&mut self, width: Width, place: Place, bits: u64) {
         // The result's sign is never looked at.
         if let Ok(bits) = u8::try_from(bits) {
-            self.form(TEST_IMM8, 0, place);
-            self.0.put([bits]);
+            self.form_imm(TEST_IMM8, 0, place, bits.into(), 1);
         } else {
-            self.form(TEST_IMM.of(width), 0, place);
-            self.0.put((bits as u32).to_le_bytes());
+            self.form_imm(TEST_IMM.of(width), 0, place, bits as u32, 4);
         }
     }
 }
