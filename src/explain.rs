@@ -3,16 +3,16 @@
 use std::fmt::Write;
 
 use clap::Args;
-use strata::{Edge, FuncIndex, Module, OptimizedFunction, Reason};
+use strata::{Edge, FuncIndex, Inlining, Module, OptimizedFunction, Reason};
 
 use crate::failure::{Failure, printable, tell};
-use crate::run;
+use crate::{program, run};
 
 /// Run a program and tell what became of its functions: tiers, counters, side exits, and why
 ///
 /// The program is run as by `strata run`, which takes the same options. Then standard error has for each function that ran how
 /// often it was called and went back in loops while it was interpreted, the tiers that it got code in, and of optimized code what was
-/// compiled, where it is left for another tier, why, and how often that happened.
+/// compiled, which calls are inlined and why others are not, where it is left for another tier, why, and how often that happened.
 #[derive(Debug, Args)]
 #[group(id = "explain")]
 #[command(after_help = "\
@@ -20,7 +20,7 @@ Examples:
   strata explain primes.sasm 100000
   strata explain fib.sasm --func fib --invoke fib 30")]
 pub(crate) struct Options {
-    /// Only this function, by its own name
+    /// Only this function: what it is exported as, its own name, or its index
     #[arg(long, value_name = "NAME")]
     func: Option<String>,
     #[command(flatten)]
@@ -29,10 +29,15 @@ pub(crate) struct Options {
 
 /// Runs a program, explains, and gives the exit status.
 pub(crate) fn explain(options: &Options) -> Result<i32, Failure> {
-    run::run_and(&options.run, |module| tell(printable(&report(module, options.func.as_deref()))))
+    run::run_and(&options.run, |module| {
+        let only = options.func.as_deref().map(|wanted| program::find_func(module, wanted)).transpose();
+        let only = only.map_err(|what| Failure::refused(&program::name_of(&options.run.file), what))?;
+        tell(printable(&report(module, only)));
+        Ok(())
+    })
 }
 
-fn report(module: &Module, only: Option<&str>) -> String {
+fn report(module: &Module, only: Option<FuncIndex>) -> String {
     module.engine().finish_compiling();
     let profile = module.profile();
     let optimized = module.optimized();
@@ -45,7 +50,7 @@ fn report(module: &Module, only: Option<&str>) -> String {
         let counted = profile.functions.iter().find(|function| function.func == func);
         let code = optimized.iter().find(|function| function.func == func);
         let refusal = refused.iter().find(|(refused, _)| *refused == func);
-        if only.is_some_and(|only| only != name) || counted.is_none() && code.is_none() && refusal.is_none() {
+        if only.is_some_and(|only| only != func) || counted.is_none() && code.is_none() && refusal.is_none() {
             continue;
         }
         line(&mut out, format_args!("{name}"));
@@ -54,14 +59,14 @@ fn report(module: &Module, only: Option<&str>) -> String {
             line(&mut out, format_args!("  interpreted: {} calls, {rounds} loop rounds", function.calls));
         }
         if let Some(function) = code {
-            explain_code(&mut out, function);
+            explain_code(&mut out, module, function);
         }
         if let Some((_, refusal)) = refusal {
             line(&mut out, format_args!("  refused: {refusal}"));
         }
     }
     if out.is_empty() {
-        return "nothing was called".to_owned();
+        return if only.is_some() { "it was not called" } else { "nothing was called" }.to_owned();
     }
     let held = module.engine().tier_ups();
     line(
@@ -76,7 +81,7 @@ fn report(module: &Module, only: Option<&str>) -> String {
     out.trim_end().to_owned()
 }
 
-fn explain_code(out: &mut String, function: &OptimizedFunction) {
+fn explain_code(out: &mut String, module: &Module, function: &OptimizedFunction) {
     let OptimizedFunction { compilations, recompilations, code_bytes, loop_entries, .. } = function;
     let OptimizedFunction { instructions, compile_time, .. } = function;
     line(
@@ -90,7 +95,21 @@ fn explain_code(out: &mut String, function: &OptimizedFunction) {
     for head in &function.loop_heads {
         line(out, format_args!("  asked to be entered at the loop at {head}"));
     }
-    line(out, format_args!("  entered {loop_entries} times at loops"));
+    if !function.loop_heads.is_empty() {
+        line(out, format_args!("  entered {loop_entries} times at loops"));
+    }
+    for call in &function.calls {
+        let name = |func| module.verified().func_name(func);
+        let within = call.within.map_or(String::new(), |func| format!(" in {}", name(func)));
+        let what = match call.inlining {
+            Inlining::Whole => "inlined",
+            Inlining::UntilEarlyReturn => "inlined up to where it returns early, and called otherwise",
+            Inlining::TooDeep => "called, since no more functions are inlined into each other",
+            Inlining::OverBudget => "called, since enough code is inlined already",
+            Inlining::NotOffered | _ => "called, since it is too large to be inlined, or needs a frame",
+        };
+        line(out, format_args!("  call at pc {}{within} of {}: {what}", call.pc, name(call.callee)));
+    }
     for exit in &function.side_exits {
         let why = match exit.reason {
             Reason::Poll => "when something asks for attention".to_owned(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytecode_spec::encoding::MAGIC;
 use bytecode_spec::limits::MAX_MODULE_BYTES;
-use strata::{Engine, Error, ExportKind, FuncType, Module};
+use strata::{Engine, Error, ExportKind, FuncIndex, FuncType, Module};
 
 use crate::failure::{Failure, REFUSED, color, did_you_mean, printable};
 
@@ -214,4 +214,61 @@ pub(crate) fn exported<'m>(module: &'m Module, file: &str, name: &str) -> Result
         near
     };
     Err(Failure::refused(file, format_args!("exports no function \"{name}\"{remedy}")))
+}
+
+/// The function that is meant: exports come before functions' own names, these before indices.
+pub(crate) fn find_func(module: &Module, wanted: &str) -> Result<FuncIndex, String> {
+    let exports = || {
+        module.exports().filter_map(|(name, kind)| match kind {
+            ExportKind::Func(func) => Some((name, func)),
+            ExportKind::Table(_) | ExportKind::Memory(_) | ExportKind::Global(_) => None,
+        })
+    };
+    if let Some((_, func)) = exports().find(|&(name, _)| name == wanted) {
+        return Ok(func);
+    }
+    let verified = module.verified();
+    let imports = verified.imported_funcs().map(|(import, _)| import.name.as_str());
+    let names = imports.chain(verified.functions.iter().map(|function| function.name.as_str()));
+    let names: Vec<(u32, &str)> = (0..).zip(names).collect();
+    let own = wanted.strip_prefix('@').unwrap_or(wanted);
+    let called: Vec<u32> =
+        names.iter().filter(|&&(_, name)| name == own && !own.is_empty()).map(|&(index, _)| index).collect();
+    match (called.as_slice(), own.parse::<u32>()) {
+        (&[index], _) => Ok(FuncIndex(index)),
+        ([], Ok(index)) if (index as usize) < names.len() => Ok(FuncIndex(index)),
+        ([], Ok(index)) => Err(format!("has no function {index}; it has {}", names.len())),
+        ([], Err(_)) => {
+            let mut known: Vec<&str> = exports().map(|(name, _)| name).collect();
+            known.extend(names.iter().map(|&(_, name)| name).filter(|name| !name.is_empty()));
+            Err(format!("has no function \"{wanted}\"{}", remedy(own, &known)))
+        }
+        (several, _) => {
+            let indices: Vec<String> = several.iter().map(u32::to_string).collect();
+            let indices = indices.join(", ");
+            Err(format!("has several functions \"{own}\"; name one by its index: {indices}"))
+        }
+    }
+}
+
+/// What to write in place of a name that is not there.
+fn remedy(wanted: &str, known: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    let near = did_you_mean(wanted, known.iter().copied());
+    if !near.is_empty() {
+        return near;
+    }
+    let mut distinct: Vec<&str> = Vec::new();
+    for name in known {
+        if distinct.len() <= SHOWN && !distinct.contains(name) {
+            distinct.push(name);
+        }
+    }
+    let some: Vec<String> = distinct.iter().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
+    let more = if distinct.len() > SHOWN { ", …" } else { "" };
+    if some.is_empty() {
+        "; name one by its index".to_owned()
+    } else {
+        format!("; there are {}{more}", some.join(", "))
+    }
 }

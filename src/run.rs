@@ -43,7 +43,7 @@ Examples:
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", env::help()))]
 pub(crate) struct Options {
     /// The program: .sasm, .sbc, .wasm or .wat; `-` is standard input
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Arguments of the function, or of the program if the function takes none
     #[arg(allow_negative_numbers = true, value_parser = OsStringValueParser::new().map(values::unprotect))]
     args: Vec<OsString>,
@@ -101,11 +101,14 @@ enum End {
 
 /// Runs a program and gives the exit status.
 pub(crate) fn run(options: &Options) -> Result<i32, Failure> {
-    run_and(options, |_| ())
+    run_and(options, |_| Ok(()))
 }
 
 /// The same, and reports on the module behind all else.
-pub(crate) fn run_and(options: &Options, report: impl FnOnce(&Module)) -> Result<i32, Failure> {
+pub(crate) fn run_and(
+    options: &Options,
+    report: impl FnOnce(&Module) -> Result<(), Failure>,
+) -> Result<i32, Failure> {
     options.tier.require()?;
     let started = Instant::now();
     let name = program::name_of(&options.file);
@@ -144,7 +147,7 @@ pub(crate) fn run_and(options: &Options, report: impl FnOnce(&Module)) -> Result
             module.functions_run().iter().map(|(tier, count)| (tier.to_string(), (*count).into())).collect();
         tell(serde_json::to_string(&timing).expect("numbers and strings can be written"));
     }
-    report(&module);
+    report(&module)?;
     Ok(status)
 }
 

@@ -158,6 +158,7 @@ transcripts! {
     output
     asm
     disasm
+    explain
     wasm
     #[cfg(feature = "wasi")]
     wasi

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytecode_spec::{FuncIndex, Pc};
-pub use strata_jit::optimizing::{Edge, Reason};
+pub use strata_jit::optimizing::{CallSite, Edge, Inlining, Reason};
 
 use crate::module::Module;
 
@@ -27,6 +27,8 @@ pub struct OptimizedFunction {
     pub loop_heads: Vec<Pc>,
     /// How often activations in other tiers went on in optimized code at the head of a loop.
     pub loop_entries: u32,
+    /// What became of calls of functions of the module in its code, of all compilations, in the order of their places.
+    pub calls: Vec<CallSite>,
     /// Where its code is left, of all compilations.
     pub side_exits: Vec<SideExitCount>,
 }

@@ -232,6 +232,7 @@ impl Cranelift {
             words: words(code, &self.context.func)?,
             exits: translated.exits,
             instructions: translated.instructions,
+            calls: translated.calls,
         };
         Ok((made, translated.locations))
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::graph::Graph;
 use super::translate::{Scope, Translator};
 use super::values::type_of;
-use super::{Edge, Entry};
+use super::{CallSite, Edge, Entry, Inlining};
 use crate::abi;
 use crate::abi::place::{MAX_DEPTH as MAX_PATH, MAX_WORDS};
 
@@ -69,22 +69,16 @@ fn is_inlinable(row: OpRow, words: &[u64]) -> bool {
     is_simple && !(row.calls && row.ends)
 }
 
-impl Translator<'_, '_> {
+impl<'a> Translator<'a, '_> {
     /// Compiles a call in place, if the function may be inlined.
     pub(super) fn inline(&mut self, i: isa::Call, args: &[Reg], results: &[Reg]) -> bool {
-        let request = self.request;
-        let callee = request.callees.iter().find(|callee| callee.func == i.func);
-        let Some(callee) = callee.filter(|callee| self.may_inline(callee)) else { return false };
-        let words = callee.function.code.len();
-        let budget = BUDGET[0].max(BUDGET[1] * request.function.code.len().min(BUDGET[0]));
-        let is_whole = self.outer.len() < MAX_DEPTH && self.inlined_words + words <= budget;
-        let never = if is_whole { Vec::new() } else { beyond_early_return(callee) };
-        if !is_whole && never.is_empty() {
-            return false;
-        }
-        let Ok(graph) = Graph::new(&callee.function, Entry::Start, &never) else { return false };
+        let (inlining, inlined) = self.decide(i.func);
+        let (within, pc) = (self.scope.inlined, Pc(self.scope.pc as u32));
+        self.calls.push(CallSite { within, pc, callee: i.func, inlining });
+        let Some((callee, graph)) = inlined else { return false };
+        let is_whole = inlining == Inlining::Whole;
         if is_whole {
-            self.inlined_words += words;
+            self.inlined_words += callee.function.code.len();
         }
         let values: Vec<_> = args.iter().map(|&reg| self.get(reg)).collect();
         let done = self.b.create_block();
@@ -98,6 +92,7 @@ impl Translator<'_, '_> {
         let mut scope = Scope::new(&callee.function, &callee.costs, callee.frame_words, Rc::new(graph));
         scope.first_variable = first_variable;
         scope.offset = self.callee();
+        scope.inlined = Some(i.func);
         scope.done = Some(done);
         scope.rest = rest;
         self.outer.push(std::mem::replace(&mut self.scope, scope));
@@ -129,10 +124,33 @@ impl Translator<'_, '_> {
         true
     }
 
-    fn may_inline(&self, callee: &Callee) -> bool {
-        self.outer.len() < MAX_PATH
-            && callee.frame_words as usize <= abi::frame::MAX_INLINED
-            && (self.target.rounds() || !rounds(&callee.function))
+    /// Whether a function is inlined where it is called now, and what of it.
+    fn decide(&self, func: FuncIndex) -> (Inlining, Option<(&'a Callee, Graph)>) {
+        let request = self.request;
+        let callee = request.callees.iter().find(|callee| callee.func == func);
+        let callee = callee.filter(|callee| {
+            callee.frame_words as usize <= abi::frame::MAX_INLINED
+                && (self.target.rounds() || !rounds(&callee.function))
+        });
+        let Some(callee) = callee else { return (Inlining::NotOffered, None) };
+        let budget = BUDGET[0].max(BUDGET[1] * request.function.code.len().min(BUDGET[0]));
+        let (inlining, never) = if self.outer.len() >= MAX_PATH {
+            return (Inlining::TooDeep, None);
+        } else if self.outer.len() >= MAX_DEPTH {
+            (Inlining::TooDeep, beyond_early_return(callee))
+        } else if self.inlined_words + callee.function.code.len() > budget {
+            (Inlining::OverBudget, beyond_early_return(callee))
+        } else {
+            (Inlining::Whole, Vec::new())
+        };
+        let inlining = if never.is_empty() { inlining } else { Inlining::UntilEarlyReturn };
+        if !matches!(inlining, Inlining::Whole | Inlining::UntilEarlyReturn) {
+            return (inlining, None);
+        }
+        match Graph::new(&callee.function, Entry::Start, &never) {
+            Ok(graph) => (inlining, Some((callee, graph))),
+            Err(_) => (Inlining::NotOffered, None),
+        }
     }
 
     /// Returns from an inlined function.

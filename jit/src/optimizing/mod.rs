@@ -28,7 +28,7 @@ pub use inline::Callee;
 
 use std::fmt;
 
-use bytecode_spec::{FuncType, Function, Pc};
+use bytecode_spec::{FuncIndex, FuncType, Function, Pc};
 use serde::{Deserialize, Serialize};
 
 /// What makes optimized code of functions. Requests and answers are plain data, so the work can be done anywhere.
@@ -99,6 +99,38 @@ pub struct OptimizedCode {
     pub exits: Vec<Exit>,
     /// Bytecode instructions that were compiled.
     pub instructions: u32,
+    /// What became of calls of functions of the module, in the order in which they were compiled.
+    pub calls: Vec<CallSite>,
+}
+
+/// A call of a function of the module, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CallSite {
+    /// The inlined function that the call is in; `None` for the function that is compiled.
+    pub within: Option<FuncIndex>,
+    /// The call.
+    pub pc: Pc,
+    /// The function that is called.
+    pub callee: FuncIndex,
+    /// What became of it.
+    pub inlining: Inlining,
+}
+
+/// Whether a call is compiled in place, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Inlining {
+    /// All of the function is.
+    Whole,
+    /// What it does before it returns early is; where it does not, it is called.
+    UntilEarlyReturn,
+    /// It is called: it is too large, or has instructions that must have a frame (see [`Callee::fits`]), or too many others were offered
+    /// before it.
+    NotOffered,
+    /// It is called: as many functions are inlined into each other as may be.
+    TooDeep,
+    /// It is called: as much code is inlined as the function is worth.
+    OverBudget,
 }
 
 /// A word that code asks for.

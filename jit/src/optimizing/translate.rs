@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ahash::AHashMap;
 use bytecode_spec::isa::{self, Visitor, Words, visit};
-use bytecode_spec::{Effect, Function, Op, Pc, Reg, TrapCause, ValType};
+use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
@@ -20,7 +20,7 @@ use super::constants::constants;
 use super::exits::State;
 use super::graph::Graph;
 use super::values::{Invariant, Region, type_of};
-use super::{Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
+use super::{CallSite, Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
 use crate::abi::{self, Helper, Place};
 
 /// What a function becomes.
@@ -66,6 +66,8 @@ pub(super) struct Translator<'a, 'f> {
     /// Blocks of ways that are left out, to be filled.
     ways: Vec<(Block, Pc, Reason)>,
     pub(super) signatures: Signatures,
+    /// What became of calls so far.
+    pub(super) calls: Vec<CallSite>,
 }
 
 /// A function in the course of its translation.
@@ -86,6 +88,8 @@ pub(super) struct Scope<'a> {
     pub(super) first_variable: u32,
     /// Bytes from the pinned frame to its own.
     pub(super) offset: i32,
+    /// Which function of the module it is, if it is inlined.
+    pub(super) inlined: Option<FuncIndex>,
     /// Where it returns to, if it is inlined.
     pub(super) done: Option<Block>,
     /// Where it goes on if only what it does before an early return is inlined.
@@ -112,6 +116,7 @@ impl<'a> Scope<'a> {
             missing: vec![0; count],
             first_variable: 0,
             offset: 0,
+            inlined: None,
             done: None,
             rest: None,
         }
@@ -125,6 +130,7 @@ pub(super) struct Translated {
     pub(super) exits: Vec<Exit>,
     /// Instructions of the bytecode, those of inlined functions included.
     pub(super) instructions: u32,
+    pub(super) calls: Vec<CallSite>,
 }
 
 /// Translates a function.
@@ -174,15 +180,16 @@ pub(super) fn translate(
         stopped: None,
         ways: Vec::new(),
         signatures: Signatures::default(),
+        calls: Vec::new(),
     };
     t.declare(&request.function.registers);
     t.enter(entry);
     t.body();
     t.finish();
-    let Translator { b, locations, accesses, exits, copied, .. } = t;
+    let Translator { b, locations, accesses, exits, copied, calls, .. } = t;
     b.finalize(frontend);
     let instructions = locations.len() as u32 - copied;
-    Ok(Translated { locations, accesses, exits, instructions })
+    Ok(Translated { locations, accesses, exits, instructions, calls })
 }
 
 impl Translator<'_, '_> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytecode_spec::{FuncIndex, Pc};
-use strata_jit::optimizing::{Edge, Entry, Exit, OptimizedCode, Reason, Word};
+use strata_jit::optimizing::{CallSite, Edge, Entry, Exit, OptimizedCode, Reason, Word};
 
 use super::{CodeSlot, Version, bump};
 use crate::engine::Engine;
@@ -24,6 +24,7 @@ pub(crate) struct OptimizedObject {
     bytes: usize,
     instructions: u32,
     compile_time: Duration,
+    calls: Vec<CallSite>,
     faults: Vec<(u32, u64)>,
     exits: Box<[SideExit]>,
     /// The slot by which activations in other tiers go on at the head of a loop.
@@ -96,6 +97,7 @@ impl OptimizedObject {
             bytes: code.bytes.len(),
             instructions: code.instructions,
             compile_time,
+            calls: code.calls,
             faults: code.faults,
             exits,
             slot,
@@ -342,8 +344,13 @@ impl Optimized {
             reason: side.exit.reason,
             count: side.count.load(Ordering::Relaxed),
         });
+        let mut calls: Vec<CallSite> =
+            state.all.iter().flat_map(|object| object.calls.iter().copied()).collect();
+        calls.sort_unstable();
+        calls.dedup();
         OptimizedFunction {
             func,
+            calls,
             compilations: state.all.len() as u32,
             recompilations: state.entries.values().map(|entry| entry.recompilations).sum(),
             code_bytes: state.all.iter().map(|object| object.bytes).sum(),
