@@ -25,7 +25,6 @@ pub(crate) struct Optimizing {
 
 #[derive(Debug)]
 struct Shared {
-    target: Target,
     verify: bool,
     stress: u32,
     /// For one function.
@@ -91,7 +90,6 @@ impl Optimizing {
             TierMode::Portable | TierMode::Interpreter | TierMode::Template => return None,
         };
         let shared = Shared {
-            target: Target::of_host()?,
             verify: config.verify_ir,
             stress: config.stress_exits,
             time_limit: config.max_optimizing_time,
@@ -189,8 +187,12 @@ impl Shared {
     /// A compiler that panics is not used again, and the function stays where it is; as it does if it takes too long.
     fn compile(&self, request: &Request) -> Result<Timed, Refusal> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let optimizer = idle().pop();
-        let mut optimizer = optimizer.unwrap_or_else(|| Box::new(Cranelift::new(self.target, self.verify)));
+        let known = idle().pop();
+        let mut optimizer = match known {
+            Some(optimizer) => optimizer,
+            // Not asked before: where a hypervisor answers, it takes as long as all else that an engine begins with.
+            None => Box::new(Cranelift::new(Target::of_host().ok_or(Refusal::NoMachineCode)?, self.verify)),
+        };
         let begun = Instant::now();
         let is_late = || begun.elapsed() >= self.time_limit;
         let compiled = catch_unwind(AssertUnwindSafe(|| optimizer.optimize(request, &is_late)));

@@ -1,6 +1,6 @@
 //! Strata in its tiers, from bytecode and from WebAssembly.
 
-use strata::{Config, Engine, Module, Thresholds, TierMode};
+use strata::{Config, Engine, Module, TierMode};
 use strata_benches::kernels::{Kernel, Loaded, Size};
 use strata_benches::measure::time;
 
