@@ -6,7 +6,7 @@ use ahash::AHashMap;
 use bytecode_spec::FuncType;
 
 use crate::config::{Config, TierMode};
-use crate::native::{Handlers, Native};
+use crate::native::{Native, SharedCode};
 use crate::optimized::TierUps;
 use crate::tiering::policy::{Policy, Thresholds};
 
@@ -51,9 +51,9 @@ impl Engine {
         self.0.native.get_or_init(make).as_ref()
     }
 
-    /// The generated interpreter, in an engine that runs code in it.
-    pub(crate) fn interpreter(&self) -> Option<&'static Handlers> {
-        self.native()?.handlers
+    /// The generated interpreter and what else engines share; `None` in an engine without machine code.
+    pub(crate) fn shared_code(&self) -> Option<&'static SharedCode> {
+        self.native().map(|native| native.shared)
     }
 
     /// What decides which functions get machine code; `None` when none does.

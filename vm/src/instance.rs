@@ -257,8 +257,8 @@ fn build(opaque: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Resul
             signatures: loaded.signatures.as_ptr(),
             call_record: opaque
                 .engine
-                .native()
-                .map_or(std::ptr::null(), |native| native.helpers[Helper::Record as usize]),
+                .shared_code()
+                .map_or(std::ptr::null(), |shared| shared.helpers[Helper::Record as usize]),
             imported_funcs,
             index,
             module: Arc::as_ptr(loaded),

@@ -126,7 +126,7 @@ impl Module {
             template += usize::from(version.native().is_some());
             optimizing += usize::from(version.optimized.exists());
         }
-        let tier0 = if self.engine().interpreter().is_some() { Tier::Interpreter } else { Tier::Portable };
+        let tier0 = if self.engine().shared_code().is_some() { Tier::Interpreter } else { Tier::Portable };
         let tiers = [(tier0, interpreted), (Tier::Template, template), (Tier::Optimizing, optimizing)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
     }

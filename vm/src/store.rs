@@ -244,8 +244,8 @@ impl StoreOpaque {
     fn new(engine: &Engine) -> StoreOpaque {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let context = StoreContext::new();
-        if let Some(native) = engine.native() {
-            context.helpers.set(native.helpers.as_ptr());
+        if let Some(shared) = engine.shared_code() {
+            context.helpers.set(shared.helpers.as_ptr());
         }
         let words = engine.config().max_stack_bytes.clamp(64 << 10, 1 << 30) / size_of::<u64>() + SPARE_WORDS;
         let mut stack = vec![0; words];

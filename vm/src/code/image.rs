@@ -14,7 +14,7 @@ use strata_jit::template::interpreter::Source;
 
 use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit, Timed, Way};
 use crate::frames::{Frame, HEADER_WORDS, Place};
-use crate::native::Handlers;
+use crate::native::SharedCode;
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
 use crate::trap::Tier;
 
@@ -177,15 +177,15 @@ impl Version {
             generated_image: Box::default(),
             portable_image: OnceLock::new(),
         };
-        match module.engine.interpreter() {
-            Some(handlers) => version.prepare(handlers),
+        match module.engine.shared_code() {
+            Some(shared) => version.prepare(shared),
             None => _ = version.entry(),
         }
         version
     }
 
     /// Makes the image for the generated interpreter.
-    fn prepare(&mut self, handlers: &Handlers) {
+    fn prepare(&mut self, shared: &SharedCode) {
         let function = self.function();
         let mut words = function.code.clone();
         let source = Source {
@@ -194,7 +194,7 @@ impl Version {
             frame_words: self.frame_words,
             costs: &self.costs,
         };
-        let leaders = handlers.prepare(&source, &mut words);
+        let leaders = shared.prepare(&source, &mut words);
         self.each_feedback(|word, place| {
             words[word] = match place {
                 SidePlace::Targets(i) => std::ptr::from_ref(&self.targets[i]).addr() as u64,
@@ -323,7 +323,8 @@ impl Version {
             let slot = self.loaded().slot(self.func);
             let entry = code.entry().cast_mut();
             // Optimized code, if there is some already, stays.
-            let interpret = self.loaded().engine.native().map_or(std::ptr::null(), |native| native.interpret);
+            let interpret =
+                self.loaded().engine.shared_code().map_or(std::ptr::null(), |shared| shared.interpret);
             let before = (interpret.cast_mut(), Ordering::AcqRel, Ordering::Relaxed);
             if slot.entry.compare_exchange(before.0, entry, before.1, before.2).is_ok() {
                 self.native_entry.store(entry, Ordering::Release);

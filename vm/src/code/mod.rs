@@ -43,7 +43,7 @@ pub(crate) struct LoadedModule {
 impl LoadedModule {
     pub(crate) fn new(engine: &Engine, module: VerifiedModule) -> Arc<LoadedModule> {
         let signatures = module.types.iter().map(|def| engine.signature(&def.ty)).collect();
-        let interpret = engine.native().map_or(std::ptr::null(), |native| native.interpret);
+        let interpret = engine.shared_code().map_or(std::ptr::null(), |shared| shared.interpret);
         let optimizing = engine.native().filter(|native| native.optimizes());
         let slot = |function: &Function| {
             // Without room for the adapter, nothing is optimized.

@@ -28,8 +28,8 @@ impl CodeObject {
         let address = (std::ptr::from_ref(version).addr() as u64).to_ne_bytes();
         code.bytes[word..word + address.len()].copy_from_slice(&address);
         let engine = version.loaded().engine.clone();
-        let space = &engine.native().ok_or(Refusal::NoMachineCode)?.space;
-        let start = space.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        let native = engine.native().ok_or(Refusal::NoMachineCode)?;
+        let start = native.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
         Ok(CodeObject { engine, start, code })
     }
 
@@ -53,7 +53,7 @@ impl CodeObject {
 impl Drop for CodeObject {
     fn drop(&mut self) {
         if let Some(native) = self.engine.native() {
-            native.space.release(self.start, self.code.bytes.len());
+            native.release(self.start, self.code.bytes.len());
         }
     }
 }

@@ -88,7 +88,7 @@ impl OptimizedObject {
         }
         let adapter = native.frame_entry(&[]).ok_or(Refusal::OutOfCodeSpace)?;
         code.bytes.splice(..0, vec![0; code.skew as usize]);
-        let installed = native.space.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        let installed = native.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
         let start = installed.wrapping_add(code.skew as usize);
         let slot = CodeSlot::new(adapter, start);
         Ok(OptimizedObject {
@@ -129,7 +129,7 @@ impl OptimizedObject {
 impl Drop for OptimizedObject {
     fn drop(&mut self) {
         if let Some(native) = self.engine.native() {
-            native.space.release(self.installed, self.bytes);
+            native.release(self.installed, self.bytes);
         }
     }
 }

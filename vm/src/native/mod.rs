@@ -1,23 +1,22 @@
 //! Machine code: what an engine needs for it, entering it from the host and the interpreter, and what it calls.
 
-mod handlers;
 mod helpers;
+mod shared;
 
-use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
 use bytecode_spec::{Pc, TrapCause, ValType};
-use strata_jit::abi::{self, Helper, Status};
+use strata_jit::abi::{self, Status};
 use strata_jit::maps::CompiledCode;
 use strata_jit::optimizing::Entry;
 use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::host::Machine;
 use strata_jit::template::stubs;
 
-pub(crate) use handlers::Handlers;
+pub(crate) use shared::SharedCode;
 
 use crate::code::{CodeSlot, CodeSpace, Version};
 use crate::config::Config;
@@ -33,20 +32,17 @@ use crate::trap::Tier;
 /// What machine code needs, once for an engine.
 #[derive(Debug)]
 pub(crate) struct Native {
-    pub(crate) space: CodeSpace,
-    enter: *const c_void,
-    /// The entry of functions without machine code.
-    pub(crate) interpret: *const u8,
-    /// The generated interpreter, if that runs them.
-    pub(crate) handlers: Option<&'static Handlers>,
-    /// See [`abi::store::HELPERS`].
-    pub(crate) helpers: [*const (); 2 * Helper::COUNT + 1],
+    pub(crate) shared: &'static SharedCode,
+    /// Where machine code of functions lies, made when there is some; `None` inside where the system refuses it.
+    space: OnceLock<Option<CodeSpace>>,
+    /// See [`Config::max_code_bytes`].
+    max_code_bytes: usize,
     compiler: Mutex<Compiler<Machine>>,
     adapters: Mutex<Adapters>,
     /// Makes optimized code; `None` where nothing is optimized.
     optimizing: Option<Optimizing>,
     /// Bytes of the space that are no function's.
-    stub_bytes: AtomicUsize,
+    adapter_bytes: AtomicUsize,
     pauses: Pauses,
 }
 
@@ -95,33 +91,34 @@ unsafe impl Sync for Native {}
 impl Native {
     /// `None` where there is no executable memory, or the machine has no compiler.
     pub(crate) fn new(config: &Config) -> Option<Native> {
-        if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
-            return None;
-        }
-        let space = CodeSpace::new(config.max_code_bytes.max(1 << 16).next_multiple_of(1 << 16))?;
-        let (code, places) = stubs::stubs(Machine::of_host());
-        let start = space.install(&code)?;
-        let stub_bytes = space.used();
-        let at = |offset: u32| start.wrapping_add(offset as usize);
-        let stubs = places.helpers.map(|offset| at(offset).cast());
-        let mut helpers = [std::ptr::null(); 2 * Helper::COUNT + 1];
-        helpers[..Helper::COUNT].copy_from_slice(&stubs);
-        helpers[Helper::COUNT..2 * Helper::COUNT].copy_from_slice(&Helper::ALL.map(helpers::function));
-        let handlers = Handlers::get(config.profile);
-        helpers[2 * Helper::COUNT] = handlers.map_or(std::ptr::null(), Handlers::first);
-        let interpret = at(places.helpers[Helper::Interpret as usize]);
-        os::watch_faults(space.range(), at(places.fault)).then(|| Native {
-            space,
-            enter: at(places.enter).cast(),
-            interpret: handlers.map_or(interpret, Handlers::entry),
-            handlers,
-            helpers,
+        SharedCode::get(config.profile).map(|shared| Native {
+            shared,
+            space: OnceLock::new(),
+            max_code_bytes: config.max_code_bytes,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
             adapters: Mutex::default(),
             optimizing: Optimizing::new(config),
-            stub_bytes: AtomicUsize::new(stub_bytes),
+            adapter_bytes: AtomicUsize::new(0),
             pauses: Pauses::default(),
         })
+    }
+
+    fn space(&self) -> Option<&CodeSpace> {
+        let make = || {
+            let space = CodeSpace::new(self.max_code_bytes.max(1 << 16).next_multiple_of(1 << 16))?;
+            os::watch_faults(space.range(), self.shared.fault).then_some(space)
+        };
+        self.space.get_or_init(make).as_ref()
+    }
+
+    /// Writes a code object and gives the address it runs at; `None` when there is no room.
+    pub(crate) fn install(&self, code: &[u8]) -> Option<*const u8> {
+        self.space()?.install(code)
+    }
+
+    /// Takes back the bytes of an object that nobody runs any more.
+    pub(crate) fn release(&self, start: *const u8, bytes: usize) {
+        self.space().expect("the object is there").release(start, bytes);
     }
 
     /// Whether there is an optimizing compiler that may be asked.
@@ -151,8 +148,8 @@ impl Native {
             return Some(adapter);
         }
         let code = make(Machine::of_host(), params);
-        let adapter = self.space.install(&code)?;
-        self.stub_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
+        let adapter = self.install(&code)?;
+        self.adapter_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
         known.insert(params.to_vec(), adapter);
         Some(adapter)
     }
@@ -177,7 +174,8 @@ impl Native {
 
     /// Bytes of the space that functions have.
     pub(crate) fn function_bytes(&self) -> usize {
-        self.space.used() - self.stub_bytes.load(Ordering::Relaxed)
+        let used = self.space.get().and_then(Option::as_ref).map_or(0, CodeSpace::used);
+        used - self.adapter_bytes.load(Ordering::Relaxed)
     }
 
     /// Machine code of the template compiler for a version, with entries wherever optimized code is left if it is for `landing`.
@@ -232,9 +230,9 @@ pub(crate) unsafe fn run(frame: Frame, mut version: *const Version) -> Result<()
                 return enter(frame, version);
             }
             if (*frame.instance()).runs_machine_code
-                && let Some(handlers) = (*version).loaded().engine.native().and_then(|native| native.handlers)
+                && let Some(shared) = (*version).loaded().engine.shared_code()
             {
-                return enter_code(frame, version, handlers.entry(), (*version).slot);
+                return enter_code(frame, version, shared.interpret, (*version).slot);
             }
             (*version).clear(frame);
             match interpret(frame, Pc(0))? {
@@ -312,9 +310,9 @@ unsafe fn enter_code(
     // SAFETY: by contract of the callers: the stub has this signature, the code is of the frame's function.
     unsafe {
         let instance = frame.instance();
-        let native = (*version).loaded().engine.native().expect("there is code");
+        let shared = (*version).loaded().engine.shared_code().expect("there is code");
         let stub: extern "C" fn(*const u8, *mut u64, *const InstanceContext, *const CodeSlot) -> u64 =
-            std::mem::transmute(native.enter);
+            std::mem::transmute(shared.enter);
         let status = stub(entry, frame.0, instance, slot);
         if status == Status::Returned as u64 { Ok(()) } else { Err(stopped(status, &*(*instance).store)) }
     }
@@ -332,8 +330,8 @@ unsafe fn stopped(status: u64, store: &StoreContext) -> Stopped {
         if status == Status::Faulted as u64 {
             let (address, version) = (store.trap.get() as usize, frame.version());
             let stop = Stop::Trap(TrapCause::MemoryOutOfBounds);
-            let handlers = (*version).loaded().engine.native().and_then(|native| native.handlers);
-            if let Some(words) = handlers.and_then(|handlers| handlers.fault_at(address)) {
+            let shared = (*version).loaded().engine.shared_code().expect("there is code");
+            if let Some(words) = shared.fault_at(address) {
                 return Stopped { stop, frame, place: Place::At(store.pc.get().add(words as usize)) };
             }
             let place = (*version).fault_at(address).expect("only accesses to memory fault");

@@ -1,19 +1,34 @@
-//! The handlers of the generated interpreter at their place: one set a process for engines that profile, and one for others.
+//! Machine code that engines share, at its place: stubs, and the handlers of the generated interpreter. A process has it once for
+//! engines that profile, and once for others.
 
+use std::ffi::c_void;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use strata_jit::abi::Helper;
 use strata_jit::template::host::Machine;
 use strata_jit::template::interpreter::{Interpreter, Source};
+use strata_jit::template::stubs;
 
+use super::helpers;
 use crate::os::{self, CodeRange};
 
-/// Handlers that stay where they are as long as the process runs.
+/// The interpreter's code starts at a multiple of this behind the stubs.
+const ALIGNMENT: usize = 64;
+
+/// Code that stays where it is as long as the process runs.
 #[derive(Debug)]
-pub(crate) struct Handlers {
+pub(crate) struct SharedCode {
     range: CodeRange,
-    /// See [`entry`](Self::entry) and [`first`](Self::first).
-    entry: *const u8,
-    first: *const (),
+    /// Enters code from the host: see [`stubs`](strata_jit::abi::Stubs::enter).
+    pub(super) enter: *const c_void,
+    /// Where instructions of functions' machine code that fault go on.
+    pub(super) fault: *const u8,
+    /// See [`abi::store::HELPERS`](strata_jit::abi::store::HELPERS).
+    pub(crate) helpers: [*const (); 2 * Helper::COUNT + 1],
+    /// Where machine code calls functions to be interpreted: their entry as long as they have no machine code.
+    pub(crate) interpret: *const u8,
+    /// Where the interpreter's code starts, in bytes from the range's start.
+    start: usize,
     generated: Mutex<Generated>,
 }
 
@@ -24,28 +39,46 @@ struct Generated {
     installed: usize,
 }
 
-// SAFETY: the addresses are of code that is never written again.
-unsafe impl Send for Handlers {}
+// SAFETY: the addresses are of code that is never written again, and of functions.
+unsafe impl Send for SharedCode {}
 // SAFETY: as above.
-unsafe impl Sync for Handlers {}
+unsafe impl Sync for SharedCode {}
 
-impl Handlers {
-    /// The process's handlers; `None` where there is no executable memory.
-    pub(crate) fn get(profile: bool) -> Option<&'static Handlers> {
-        static HANDLERS: [OnceLock<Option<Handlers>>; 2] = [const { OnceLock::new() }; 2];
-        HANDLERS[usize::from(profile)].get_or_init(|| Handlers::new(profile)).as_ref()
+impl SharedCode {
+    /// The process's code; `None` where there is no executable memory, or the machine has no compiler.
+    pub(crate) fn get(profile: bool) -> Option<&'static SharedCode> {
+        static CODE: [OnceLock<Option<SharedCode>>; 2] = [const { OnceLock::new() }; 2];
+        if cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64"))) {
+            return None;
+        }
+        CODE[usize::from(profile)].get_or_init(|| SharedCode::new(profile)).as_ref()
     }
 
-    fn new(profile: bool) -> Option<Handlers> {
-        let range = CodeRange::new(Interpreter::<Machine>::MAX_BYTES)?;
+    fn new(profile: bool) -> Option<SharedCode> {
+        let (code, places) = stubs::stubs(Machine::of_host());
+        let start = code.len().next_multiple_of(ALIGNMENT);
+        let bytes = start + Interpreter::<Machine>::MAX_BYTES;
+        let range = CodeRange::new(bytes.next_multiple_of(1 << 16))?;
         let interpreter = Interpreter::new(Machine::of_host(), profile);
-        let at = |offset: u32| range.executable().wrapping_add(offset as usize);
-        let (entry, first) = (at(interpreter.entry), at(interpreter.handlers).cast());
+        let stub = |offset: u32| range.executable().wrapping_add(offset as usize);
+        let at = |offset: u32| range.executable().wrapping_add(start + offset as usize);
+        let mut table = [std::ptr::null(); 2 * Helper::COUNT + 1];
+        table[..Helper::COUNT].copy_from_slice(&places.helpers.map(|offset| stub(offset).cast()));
+        table[Helper::COUNT..2 * Helper::COUNT].copy_from_slice(&Helper::ALL.map(helpers::function));
+        table[2 * Helper::COUNT] = at(interpreter.handlers).cast();
         let is_watched = os::watch_faults(&range, at(interpreter.fault));
-        let generated = Mutex::new(Generated { interpreter, installed: 0 });
-        let handlers = Handlers { range, entry, first, generated };
-        handlers.install(&mut handlers.generated());
-        is_watched.then_some(handlers)
+        let shared = SharedCode {
+            enter: stub(places.enter).cast(),
+            fault: stub(places.fault),
+            helpers: table,
+            interpret: at(interpreter.entry),
+            range,
+            start,
+            generated: Mutex::new(Generated { interpreter, installed: 0 }),
+        };
+        shared.write(0, &code);
+        shared.install(&mut shared.generated());
+        is_watched.then_some(shared)
     }
 
     /// Makes the image of a function for these handlers: see [`Interpreter::prepare`].
@@ -58,34 +91,31 @@ impl Handlers {
 
     /// Puts code that was generated where it runs.
     fn install(&self, generated: &mut Generated) {
-        let (start, code) = (generated.installed, generated.interpreter.bytes());
-        assert!(code.len() <= self.range.len(), "the code has no more bytes than it says");
-        let new = &code[start..];
-        // SAFETY: within the range, by the assertion. Nobody else writes there, under the lock, and nobody runs there: only images
-        // that are made from now on lead there.
-        unsafe { self.range.writable().add(start).copy_from_nonoverlapping(new.as_ptr(), new.len()) };
-        let is_published = self.range.publish(start, new.len(), false);
-        debug_assert!(is_published, "no code was there before");
+        let (installed, code) = (generated.installed, generated.interpreter.bytes());
+        self.write(self.start + installed, &code[installed..]);
         generated.installed = code.len();
+    }
+
+    /// Writes code where there was none before: only what is made from now on leads there.
+    fn write(&self, offset: usize, code: &[u8]) {
+        if code.is_empty() {
+            return;
+        }
+        assert!(offset + code.len() <= self.range.len(), "the code has no more bytes than it says");
+        // SAFETY: within the range, by the assertion. Nobody else writes there: the stubs are written before anybody has this, all
+        // else under the lock. Nobody runs there yet, as the caller says.
+        unsafe { self.range.writable().add(offset).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
+        let is_published = self.range.publish(offset, code.len(), false);
+        debug_assert!(is_published, "no code was there before");
     }
 
     fn generated(&self) -> MutexGuard<'_, Generated> {
         self.generated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where machine code calls functions to be interpreted.
-    pub(crate) fn entry(&self) -> *const u8 {
-        self.entry
-    }
-
-    /// See [`HANDLERS`](strata_jit::abi::HANDLERS).
-    pub(crate) fn first(&self) -> *const () {
-        self.first
-    }
-
     /// How many words behind the instruction whose handler ran lies the one that faulted at an address.
     pub(crate) fn fault_at(&self, address: usize) -> Option<u32> {
-        let offset = address.checked_sub(self.range.executable().addr())?;
+        let offset = address.checked_sub(self.range.executable().addr() + self.start)?;
         self.generated().interpreter.fault_at(u32::try_from(offset).ok()?)
     }
 }
