@@ -15,34 +15,49 @@ use super::masm::{
 
 /// A macro assembler for x86-64.
 #[derive(Debug)]
-pub struct X86_64(Buffer, Features);
+pub struct X86_64(Buffer, Processor);
 
 /// The macro assembler of this machine.
 pub type Machine = X86_64;
 
-/// What a processor has beyond SSE2.
+/// The processor that code is for: what it has beyond SSE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Features {
-    popcnt: bool,
-    sse41: bool,
+enum Processor {
+    /// One that has all that code can use, as nearly all do.
+    Complete,
+    /// The one that this runs on. It is asked when something could use the answer: where there is a hypervisor, that gives it, and the
+    /// standard library's questions take some 100 us.
+    Host,
+}
+
+impl Processor {
+    fn has(self, feature: Feature) -> bool {
+        match self {
+            Processor::Complete => true,
+            #[cfg(target_arch = "x86_64")]
+            Processor::Host => match feature {
+                Feature::Popcnt => std::is_x86_feature_detected!("popcnt"),
+                Feature::Rounding => std::is_x86_feature_detected!("sse4.1"),
+            },
+            // It does not run this code.
+            #[cfg(not(target_arch = "x86_64"))]
+            Processor::Host => {
+                _ = feature;
+                false
+            }
+        }
+    }
 }
 
 impl X86_64 {
     /// For processors that have all that code can use, as nearly all do.
     pub fn complete() -> X86_64 {
-        X86_64(Buffer::default(), Features { popcnt: true, sse41: true })
+        X86_64(Buffer::default(), Processor::Complete)
     }
 
     /// For the processor that this runs on; for any, where that is of another kind.
     pub fn of_host() -> X86_64 {
-        #[cfg(target_arch = "x86_64")]
-        let features = Features {
-            popcnt: std::is_x86_feature_detected!("popcnt"),
-            sse41: std::is_x86_feature_detected!("sse4.1"),
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        let features = Features { popcnt: false, sse41: false };
-        X86_64(Buffer::default(), features)
+        X86_64(Buffer::default(), Processor::Host)
     }
 }
 
@@ -203,10 +218,7 @@ impl Masm for X86_64 {
     };
 
     fn has(&self, feature: Feature) -> bool {
-        match feature {
-            Feature::Popcnt => self.1.popcnt,
-            Feature::Rounding => self.1.sse41,
-        }
+        self.1.has(feature)
     }
 
     #[inline(always)]
