@@ -1,7 +1,8 @@
-//! The machine code that each shape of instruction becomes: `golden/NAME.sasm` becomes `golden/NAME.MACHINE.txt`, for every machine.
-//! `BLESS=1` writes them anew.
+//! The code that each shape of instruction becomes: of the template compiler, `golden/NAME.sasm` becomes `golden/NAME.MACHINE.txt`,
+//! for every machine; of the optimizing compiler, `golden/NAME.clif.txt`, which is what the code generator is given, in its
+//! intermediate form, for x86-64. `BLESS=1` writes them anew.
 //!
-//! What all functions have in common, before and behind the code of their instructions, is left out unless the first line is
+//! Of machine code, what all functions have in common, before and behind the code of their instructions, is left out unless the first line is
 //! `;! whole`, and offsets count from the start of a part: a change of something else changes nothing here. A first line
 //! `;! fuel` has the code charged for.
 
@@ -44,6 +45,14 @@ fn listings(module: &Module, target: Target) -> String {
     let functions = imported..module.verified().spaces().funcs.len() as u32;
     let list = |func| module.listing(FuncIndex(func), Tier::Template, target);
     functions.map(list).collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| panic!("{error}")).join("\n")
+}
+
+/// The intermediate forms of all functions of a module.
+fn forms(module: &Module) -> String {
+    let imported = module.verified().spaces().imported_funcs;
+    let functions = imported..module.verified().spaces().funcs.len() as u32;
+    let form = |func| module.clif(FuncIndex(func), Target::X86_64).map(|[before, _]| before);
+    functions.map(form).collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| panic!("{error}")).join("\n")
 }
 
 /// Without what all functions have in common, and with offsets from the start of each part.
@@ -91,11 +100,13 @@ fn shapes_become_the_code_that_they_became_before() {
     let mut failed = String::new();
     for path in inputs() {
         let module = load(&path);
-        for &(machine, target) in MACHINES {
+        let listings = MACHINES.iter().map(|&(machine, target)| {
             let found = listings(&module, target);
             assert!(!found.contains("(bad)"), "{}, {machine}: not all is code:\n{found}", path.display());
-            let found = if asks(&path, "whole") { found } else { reduced(&found) };
-            let golden = path.with_extension(format!("{machine}.txt"));
+            (machine, if asks(&path, "whole") { found } else { reduced(&found) })
+        });
+        for (kind, found) in listings.chain([("clif", forms(&module))]) {
+            let golden = path.with_extension(format!("{kind}.txt"));
             let expected = fs::read_to_string(&golden).unwrap_or_default();
             if found == expected {
                 continue;
