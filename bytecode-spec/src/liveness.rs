@@ -190,7 +190,7 @@ impl Liveness {
         back_edges: &[BackEdge],
         calls_end: bool,
         bit: impl Fn(usize) -> u64,
-        mut visit: impl FnMut(usize, OpRow, &[u64]),
+        mut visit: impl FnMut(usize, &OpRow, &[u64]),
     ) {
         let code = function.code.as_slice();
         let Liveness { blocks, needs, writes, edges, calls } = self;
@@ -204,7 +204,10 @@ impl Liveness {
         edges.clear();
         calls.clear();
         let (mut from, mut reads, mut written) = (0, 0, 0);
-        each_row(code, |pc, row, words, next| {
+        let mut pc = 0;
+        while pc < code.len() {
+            let words = &code[pc..];
+            let row = OpRow::at(words);
             visit(pc, row, words);
             let mut uses = 0;
             row.each_use(words, NO_REGISTER, |reg| uses |= bit(reg));
@@ -212,12 +215,14 @@ impl Liveness {
             let mut defs = 0;
             row.each_def(words, NO_REGISTER, |reg| defs |= bit(reg));
             written |= defs;
-            let ends = row.has_targets() | row.ends | (row.calls & calls_end);
-            if !ends & (blocks[next] == NO_BLOCK) {
-                return;
+            let this = pc;
+            pc += row.length(words);
+            let goes_on = row.is_plain || !(row.has_targets() | row.ends | (row.calls & calls_end));
+            if goes_on && blocks[pc] == NO_BLOCK {
+                continue;
             }
             row.each_target(words, |displacement| {
-                let to = target(pc, displacement);
+                let to = target(this, displacement);
                 if displacement > 0 {
                     blocks[to] = STARTS;
                 }
@@ -225,17 +230,17 @@ impl Liveness {
                     edges.push((from, to as u32));
                 }
             });
-            blocks[next] = from + 1;
+            blocks[pc] = from + 1;
             if !row.ends {
-                edges.push((from, next as u32));
+                edges.push((from, pc as u32));
                 if row.calls {
-                    calls.push((Pc(pc as u32), from + 1, defs));
+                    calls.push((Pc(this as u32), from + 1, defs));
                 }
             }
             needs.push(reads);
             writes.push(written);
             (from, reads, written) = (from + 1, 0, 0);
-        });
+        }
         blocks.truncate(code.len());
         edges.iter_mut().for_each(|(_, to)| *to = blocks[*to as usize]);
     }

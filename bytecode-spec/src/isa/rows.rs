@@ -28,6 +28,8 @@ pub struct OpRow {
     pub ends: bool,
     /// Whether it has [`Effect::Calls`].
     pub calls: bool,
+    /// Whether it goes on to the next instruction and nowhere else, and all its registers are in its first word: as most are.
+    pub is_plain: bool,
 }
 
 static ROWS: [OpRow; Op::ALL.len()] = {
@@ -41,6 +43,7 @@ static ROWS: [OpRow; Op::ALL.len()] = {
         defs: 0,
         ends: false,
         calls: false,
+        is_plain: false,
     };
     let mut rows = [none; Op::ALL.len()];
     let mut i = 0;
@@ -69,6 +72,8 @@ static ROWS: [OpRow; Op::ALL.len()] = {
             }
             j += 1;
         }
+        let goes_on = !row.ends && !row.calls && row.target == 0;
+        row.is_plain = goes_on && row.words > 0 && (row.use_lanes | row.def_lanes) & !FIRST == 0;
         i += 1;
     }
     rows
@@ -86,7 +91,7 @@ pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, OpRow, &[u64], usize)
     while let Some(&word) = code.get(pc) {
         let row = ROWS[usize::from(word as u16)];
         let words = &code[pc..];
-        let next = pc + if row.words > 0 { usize::from(row.words) } else { row.length_with_lists(words) };
+        let next = pc + row.length(words);
         visit(pc, row, words, next);
         pc = next;
     }
@@ -99,18 +104,24 @@ impl OpRow {
     /// The row of the instruction of verified code that starts there.
     #[inline(always)]
     pub fn of(words: &[u64]) -> OpRow {
-        ROWS[usize::from(words.lane(0))]
+        *OpRow::at(words)
+    }
+
+    /// The same where it is.
+    #[inline(always)]
+    pub(crate) fn at(words: &[u64]) -> &'static OpRow {
+        &ROWS[usize::from(words.lane(0))]
     }
 
     /// Whether it may go elsewhere than to the next instruction.
     #[inline(always)]
-    pub fn has_targets(self) -> bool {
+    pub fn has_targets(&self) -> bool {
         self.target != 0
     }
 
     /// Calls `visit` with every displacement of an instruction of this row, in words from its start.
     #[inline(always)]
-    pub fn each_target(self, words: &[u64], mut visit: impl FnMut(i32)) {
+    pub fn each_target(&self, words: &[u64], mut visit: impl FnMut(i32)) {
         if self.target == 0 {
             return;
         }
@@ -133,6 +144,12 @@ impl OpRow {
         let uses = list(tail.uses(uses.into()), uses);
         let defs = list(if defs == 0 { tail.next } else { tail.defs(defs.into()) }, defs);
         (uses, defs, tail)
+    }
+
+    /// Words of the instruction.
+    #[inline(always)]
+    pub(crate) fn length(&self, words: &[u64]) -> usize {
+        if self.words > 0 { usize::from(self.words) } else { self.length_with_lists(words) }
     }
 
     #[inline(never)]
@@ -159,7 +176,10 @@ impl OpRow {
     /// To visit what counts for nothing costs less than to find out, for each place, whether there is a register: processors
     /// mispredict that.
     #[inline(always)]
-    pub fn each_use(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+    pub fn each_use(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+        if self.is_plain {
+            return each_first_lane(self.use_lanes, words, none, visit);
+        }
         each_lane(self.use_lanes, words, none, &mut visit);
         if self.words == 0 {
             self.lists(words).0.regs(words).for_each(|reg| visit(reg.index()));
@@ -168,7 +188,7 @@ impl OpRow {
 
     /// The same with the registers that it writes.
     #[inline(always)]
-    pub fn each_def(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+    pub fn each_def(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
         visit(usize::from((only(self.def_lanes, words) >> 16) as u16).min(none));
         if self.words == 0 {
             self.lists(words).1.regs(words).for_each(|reg| visit(reg.index()));
@@ -177,7 +197,10 @@ impl OpRow {
 
     /// The same with both.
     #[inline(always)]
-    pub fn each_register(self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+    pub fn each_register(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+        if self.is_plain {
+            return each_first_lane(self.use_lanes | self.def_lanes, words, none, visit);
+        }
         each_lane(self.use_lanes | self.def_lanes, words, none, &mut visit);
         if self.words == 0 {
             let (uses, defs, _) = self.lists(words);
@@ -214,13 +237,19 @@ fn only(lanes: u16, words: &[u64]) -> u64 {
     words[0] | OTHERS[usize::from(lanes >> 1 & 7)]
 }
 
-/// Calls `visit` with the registers at these lanes, and with `none` for lanes of the first word that are not among them.
+/// Calls `visit` with the registers at these lanes of the first word, and with `none` for others.
 #[inline(always)]
-fn each_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+fn each_first_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
     let first = only(lanes, words);
     for lane in 1..LANES_PER_WORD {
         visit(usize::from((first >> (16 * lane)) as u16).min(none));
     }
+}
+
+/// The same with lanes of other words.
+#[inline(always)]
+fn each_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
+    each_first_lane(lanes, words, none, &mut visit);
     let mut behind = lanes & !FIRST;
     while behind != 0 {
         visit(usize::from(words.lane(behind.trailing_zeros() as usize)));

@@ -90,7 +90,10 @@ struct Driver<H> {
     /// Where activations enter.
     heads: Vec<u32>,
     exits: Vec<(Label, Exit)>,
-    tables: Vec<(Label, Vec<Label>)>,
+    /// Tables of branches, with how many targets each has.
+    tables: Vec<(Label, u32)>,
+    /// The targets of all tables.
+    targets: Vec<Label>,
     shared: Vec<(Label, Shared)>,
     /// The register whose value `scratch[0]` holds too, at that position of the code.
     held: Option<(Reg, u32)>,
@@ -228,12 +231,14 @@ impl<H: Homes> Driver<H> {
         self.words.extend([0; MAX_FIXED_WORDS]);
         self.pins.plan(function, request.module.back_edges(request.func), roles);
         self.floats.clear();
-        self.floats.extend(
-            function
-                .registers
-                .iter()
-                .map(|ty| matches!(ty, bytecode_spec::ValType::F32 | bytecode_spec::ValType::F64)),
-        );
+        if H::PINS {
+            self.floats.extend(
+                function
+                    .registers
+                    .iter()
+                    .map(|ty| matches!(ty, bytecode_spec::ValType::F32 | bytecode_spec::ValType::F64)),
+            );
+        }
         self.frame_bytes = request.frame_words as i32 * 8;
         self.imported_funcs = request.module.spaces().imported_funcs;
         self.switches = request.switches;
@@ -246,6 +251,7 @@ impl<H: Homes> Driver<H> {
         }
         self.exits.clear();
         self.tables.clear();
+        self.targets.clear();
         self.shared.clear();
         self.begin_block();
         self.trapped = None;

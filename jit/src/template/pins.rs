@@ -199,7 +199,7 @@ impl Pins {
                 weight = 1 << (WEIGHT_BITS * depth.min(MAX_DEPTH) as u32);
                 (next_change, change) = changes.next().copied().unwrap_or((u32::MAX, 0));
             }
-            if row.calls && !row.ends {
+            if !row.is_plain && row.calls && !row.ends {
                 calls.push(weight);
             }
             // Outside of loops, nothing is worth the room that it takes to write and read slots.

@@ -344,20 +344,19 @@ impl Masm for X86_64 {
             (IntOp::Sub, W64, Imm(bits)) => (IntOp::Add, Imm(bits.wrapping_neg())),
             _ => (op, b),
         };
-        match op {
-            IntOp::Add => self.arithmetic(Alu::Add, width, dst, a, b),
-            IntOp::Sub => self.arithmetic(Alu::Sub, width, dst, a, b),
-            IntOp::And => self.arithmetic(Alu::And, width, dst, a, b),
-            IntOp::Or => self.arithmetic(Alu::Or, width, dst, a, b),
-            IntOp::Xor => self.arithmetic(Alu::Xor, width, dst, a, b),
-            IntOp::Mul => {
-                let b = self.small(width, b);
-                self.multiply(width, dst, a, b);
-            }
+        // In one place: what is inlined for each opcode takes time to build.
+        let alu = match op {
+            IntOp::Add => Alu::Add,
+            IntOp::Sub => Alu::Sub,
+            IntOp::And => Alu::And,
+            IntOp::Or => Alu::Or,
+            IntOp::Xor => Alu::Xor,
+            IntOp::Mul => return self.multiply(width, dst, a, b),
             IntOp::Shl | IntOp::ShrS | IntOp::ShrU | IntOp::Rotl | IntOp::Rotr => {
-                self.shift(op, width, dst, a, b)
+                return self.shift(op, width, dst, a, b);
             }
-        }
+        };
+        self.arithmetic(alu, width, dst, a, b);
     }
 
     fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Int) {
@@ -400,17 +399,15 @@ impl Masm for X86_64 {
                 }
             }
             IntUnary::Extend8 | IntUnary::Extend16 | IntUnary::Extend32 | IntUnary::Wrap => {
-                let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
-                match (op, width) {
-                    (IntUnary::Extend8, W32) => x64!(self, movsx Rd(dst.0), Rb(r.0)),
-                    (IntUnary::Extend8, W64) => x64!(self, movsx Rq(dst.0), Rb(r.0)),
-                    (IntUnary::Extend16, W32) => x64!(self, movsx Rd(dst.0), Rw(r.0)),
-                    (IntUnary::Extend16, W64) => x64!(self, movsx Rq(dst.0), Rw(r.0)),
-                    (IntUnary::Extend32, _) => x64!(self, movsxd Rq(dst.0), Rd(r.0)),
-                    (IntUnary::Wrap | IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt, _) => {
-                        x64!(self, mov Rd(dst.0), Rd(r.0))
-                    }
-                }
+                let form = match op {
+                    IntUnary::Extend8 if matches!(a, Reg(_)) => forms::EXTEND_8.of(width),
+                    IntUnary::Extend8 => forms::LOAD_S8.of(width),
+                    IntUnary::Extend16 => forms::LOAD_S16.of(width),
+                    IntUnary::Extend32 => forms::LOAD_S32,
+                    IntUnary::Wrap | IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt => forms::LOAD,
+                };
+                let place = self.place_of(a);
+                self.form(form, dst.0, place);
             }
         }
     }
@@ -419,11 +416,11 @@ impl Masm for X86_64 {
         self.mov(RAX, a);
         let signed = matches!(op, DivideOp::DivS | DivideOp::RemS);
         match (signed, width) {
-            (true, W32) => x64!(self, cdq; idiv Rd(b.0)),
-            (true, W64) => x64!(self, cqo; idiv Rq(b.0)),
-            (false, W32) => x64!(self, xor edx, edx; div Rd(b.0)),
-            (false, W64) => x64!(self, xor edx, edx; div Rq(b.0)),
+            (true, W32) => x64!(self, cdq),
+            (true, W64) => x64!(self, cqo),
+            (false, _) => x64!(self, xor edx, edx),
         }
+        self.form(forms::UNARY.of(width), if signed { 7 } else { 6 }, b.into());
         let result = if matches!(op, DivideOp::DivS | DivideOp::DivU) { RAX } else { RDX };
         self.mov(dst, Reg(result));
     }
@@ -443,13 +440,16 @@ impl Masm for X86_64 {
             Reg(_) | Mem(_) => b,
         };
         self.fmov(dst, a);
-        match op {
-            FloatOp::Add => self.scalar(Scalar::Add, width, dst, b),
-            FloatOp::Sub => self.scalar(Scalar::Sub, width, dst, b),
-            FloatOp::Mul => self.scalar(Scalar::Mul, width, dst, b),
-            FloatOp::Div => self.scalar(Scalar::Div, width, dst, b),
-            FloatOp::Min | FloatOp::Max | FloatOp::Copysign => self.least_or_greatest(op, width, dst, b),
-        }
+        let scalar = match op {
+            FloatOp::Add => Scalar::Add,
+            FloatOp::Sub => Scalar::Sub,
+            FloatOp::Mul => Scalar::Mul,
+            FloatOp::Div => Scalar::Div,
+            FloatOp::Min | FloatOp::Max | FloatOp::Copysign => {
+                return self.least_or_greatest(op, width, dst, b);
+            }
+        };
+        self.scalar(scalar, width, dst, b);
     }
 
     fn float_unary(&mut self, op: FloatUnary, width: Width, dst: Fpr, a: Float) {
@@ -476,19 +476,17 @@ impl Masm for X86_64 {
     }
 
     fn float_from_int(&mut self, from: FromInt, width: Width, dst: Fpr, a: Int) {
-        let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
         // The upper part stays as it is, and what was there before is waited for.
-        x64!(self, xorps Rx(dst.0), Rx(dst.0));
+        self.fmov(dst, Imm(0));
         if from == FromInt::U64 {
+            let Reg(r) = self.in_register(a) else { unreachable!("in a register") };
             return self.float_from_unsigned(width, dst, r);
         }
-        match (from, width) {
-            (FromInt::S32, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rd(r.0)),
-            (FromInt::S32, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rd(r.0)),
-            // Slots of 32 bits have an upper half of zeros.
-            (FromInt::U32 | FromInt::S64 | FromInt::U64, W32) => x64!(self, cvtsi2ss Rx(dst.0), Rq(r.0)),
-            (FromInt::U32 | FromInt::S64 | FromInt::U64, W64) => x64!(self, cvtsi2sd Rx(dst.0), Rq(r.0)),
-        }
+        let prefix = if width == W32 { 0xf3 } else { 0xf2 };
+        // Slots of 32 bits have an upper half of zeros.
+        let bits = if from == FromInt::S32 { W32 } else { W64 };
+        let place = self.place_of(a);
+        self.form(forms::FLOAT_FROM_INT.prefixed(prefix).of(bits), dst.0, place);
     }
 
     fn float_from_float(&mut self, from: Width, dst: Fpr, a: Float) {
@@ -550,7 +548,7 @@ impl Masm for X86_64 {
     fn set(&mut self, test: Test, dst: Gpr) {
         self.compare(test);
         self.set_byte(code_of(test.cond), RAX);
-        x64!(self, movzx Rd(dst.0), al);
+        self.form(forms::LOAD_U8, dst.0, RAX.into());
     }
 
     fn set_float(&mut self, test: FloatTest, dst: Gpr) {
@@ -575,7 +573,7 @@ impl Masm for X86_64 {
             | FloatCond::NotLe
             | FloatCond::NotGe => {}
         }
-        x64!(self, movzx Rd(dst.0), al);
+        self.form(forms::LOAD_U8, dst.0, RAX.into());
     }
 
     #[inline(always)]

@@ -142,11 +142,12 @@ impl<H: Homes> Driver<H> {
             }
         }
         self.emit_shared(m);
-        for (table, targets) in &self.tables {
+        let mut targets = self.targets.iter();
+        for &(table, count) in &self.tables {
             m.align(4);
-            m.buffer().bind(*table);
-            for &target in targets {
-                m.table_entry(*table, target);
+            m.buffer().bind(table);
+            for &target in targets.by_ref().take(count as usize) {
+                m.table_entry(table, target);
             }
         }
     }

@@ -50,7 +50,7 @@ impl<H: Homes> Driver<H> {
             Shared::Helper(helper) => (at(label), Part::Shared(Some(helper))),
             Shared::Reload => (at(label), Part::Shared(None)),
         }));
-        parts.extend(o.tables.iter().map(|(label, targets)| (at(*label), Part::Table(targets.len() as u32))));
+        parts.extend(o.tables.iter().map(|&(label, count)| (at(label), Part::Table(count))));
         parts.sort_by_key(|&(offset, _)| offset);
         let pins = o.pins.pinned().iter().map(|&reg| (reg, o.pins.home(reg))).collect();
         CodeMap { parts, pins }

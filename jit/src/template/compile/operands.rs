@@ -5,7 +5,6 @@ use bytecode_spec::{Pc, TrapCause};
 
 use super::{Driver, Exit, slot};
 use crate::abi::{self, Helper};
-use crate::template::buffer::Label;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Width};
@@ -112,21 +111,24 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
 
     fn branch_table(&mut self, m: &mut M, index: Lane) {
         let (operands, _) = isa::BranchTable::read(self.code());
-        let targets: Vec<i32> =
-            (0..operands.targets.len).map(|i| operands.targets.target(self.code(), i)).collect();
-        let least = targets.iter().copied().min().unwrap_or(0);
+        let count = operands.targets.len;
+        let displacements = (0..count).map(|i| operands.targets.target(self.code(), i));
+        let least = displacements.min().unwrap_or(0);
         self.poll_if_backward(m, least);
-        let labels: Vec<Label> = targets.iter().map(|&displacement| self.label_at(displacement)).collect();
-        labels.iter().for_each(|&label| m.buffer().refer(label));
-        let Some((&last, _)) = labels.split_last() else { return };
+        for i in 0..count {
+            let label = self.label_at(operands.targets.target(self.code(), i));
+            m.buffer().refer(label);
+            self.targets.push(label);
+        }
+        let Some(&last) = self.targets.last() else { return };
         let place = M::ROLES.scratch[2];
         let index = self.int_of::<M>(self.reg(index));
         m.mov(place, index);
-        let beyond = Imm(labels.len() as u64 - 1);
+        let beyond = Imm(u64::from(count) - 1);
         m.jump_if(Test { cond: Cond::GeU, width: W32, a: InReg(place), b: beyond }, last);
         let table = m.buffer().label();
         m.jump_table(place, table);
-        self.tables.push((table, labels));
+        self.tables.push((table, count));
     }
 
     fn trap_named(&mut self, m: &mut M, lane: Lane) {

@@ -45,7 +45,7 @@ impl Form {
         Form { bytes: true, ..self }
     }
 
-    const fn prefixed(self, prefix: u8) -> Form {
+    pub(super) const fn prefixed(self, prefix: u8) -> Form {
         Form { prefix, ..self }
     }
 }
@@ -59,6 +59,8 @@ pub(super) const STORE_IMM: Form = Form::new(0xc7);
 pub(super) const LOAD_U8: Form = Form::escaped(0xb6);
 pub(super) const LOAD_U16: Form = Form::escaped(0xb7);
 pub(super) const LOAD_S8: Form = Form::escaped(0xbe);
+/// The same from a register.
+pub(super) const EXTEND_8: Form = LOAD_S8.bytes();
 pub(super) const LOAD_S16: Form = Form::escaped(0xbf);
 pub(super) const LOAD_S32: Form = Form::new(0x63).wide();
 pub(super) const LEA: Form = Form::new(0x8d);
@@ -67,6 +69,14 @@ pub(super) const IMUL: Form = Form::escaped(0xaf);
 pub(super) const IMUL_IMM8: Form = Form::new(0x6b);
 /// The same, of 32 bits.
 pub(super) const IMUL_IMM: Form = Form::new(0x69);
+/// Which instruction is the register's number: negates (3); divides the accumulator (6), with signs (7).
+pub(super) const UNARY: Form = Form::new(0xf7);
+/// Of the width of its prefix, from an integer of the form's width.
+pub(super) const FLOAT_FROM_INT: Form = Form::escaped(0x2a);
+/// By `cl`; which shift is the register's number.
+pub(super) const SHIFT: Form = Form::new(0xd3);
+/// The same by an immediate of 8 bits.
+pub(super) const SHIFT_IMM8: Form = Form::new(0xc1);
 pub(super) const TEST: Form = Form::new(0x85);
 /// With an immediate of 8 bits; its register is 0.
 pub(super) const TEST_IMM8: Form = Form::new(0xf6).bytes();

@@ -1,11 +1,11 @@
 //! What the integer methods are made of.
 
-use dynasmrt::{DynasmApi, dynasm};
-
-use super::forms::{Alu, IMUL, IMUL_IMM, IMUL_IMM8, Place, TEST, TEST_IMM, TEST_IMM8, is_byte};
+use super::forms::{
+    Alu, IMUL, IMUL_IMM, IMUL_IMM8, Place, SHIFT, SHIFT_IMM8, TEST, TEST_IMM, TEST_IMM8, UNARY, is_byte,
+};
 use super::{RAX, RCX, X86_64, immediate};
 use crate::template::masm::Value::{Imm, Mem, Reg};
-use crate::template::masm::Width::{W32, W64};
+use crate::template::masm::Width::W32;
 use crate::template::masm::{Addr, Cond, Gpr, Int, IntOp, Masm, Test, Width};
 
 impl X86_64 {
@@ -33,32 +33,39 @@ impl X86_64 {
         }
     }
 
+    /// Where the operand is; in a register if it is an immediate.
+    #[inline(always)]
+    pub(super) fn place_of(&mut self, operand: Int) -> Place {
+        match operand {
+            Reg(r) => r.into(),
+            Mem(at) => at.into(),
+            Imm(_) => {
+                self.mov(RAX, operand);
+                RAX.into()
+            }
+        }
+    }
+
     #[inline(always)]
     pub(super) fn shift(&mut self, op: IntOp, width: Width, dst: Gpr, a: Int, b: Int) {
-        macro_rules! both {
-            ($name:tt) => {
-                match (width, b) {
-                    (W32, Imm(count)) => x64!(self, $name Rd(dst.0), BYTE count as i8 & 31),
-                    (W64, Imm(count)) => x64!(self, $name Rq(dst.0), BYTE count as i8 & 63),
-                    (W32, _) => x64!(self, $name Rd(dst.0), cl),
-                    (W64, _) => x64!(self, $name Rq(dst.0), cl),
-                }
-            };
-        }
-        if !matches!(b, Imm(_)) {
-            self.mov(RCX, b);
-        }
-        self.mov(dst, a);
-        match op {
-            IntOp::Shl => both!(shl),
-            IntOp::ShrS => both!(sar),
-            IntOp::ShrU => both!(shr),
-            IntOp::Rotl => both!(rol),
-            IntOp::Rotr => both!(ror),
+        let bits = if width == W32 { 31 } else { 63 };
+        let number = match op {
+            IntOp::Rotl => 0,
+            IntOp::Rotr => 1,
+            IntOp::Shl => 4,
+            IntOp::ShrU => 5,
+            IntOp::ShrS => 7,
             IntOp::Add | IntOp::Sub | IntOp::Mul | IntOp::And | IntOp::Or | IntOp::Xor => {
                 unreachable!("no shift")
             }
+        };
+        if let Imm(count) = b {
+            self.mov(dst, a);
+            return self.form_imm(SHIFT_IMM8.of(width), number, dst.into(), count as u32 & bits, 1);
         }
+        self.mov(RCX, b);
+        self.mov(dst, a);
+        self.form(SHIFT.of(width), number, dst.into());
     }
 
     /// `dst = a op b`.
@@ -72,10 +79,7 @@ impl X86_64 {
                 self.lea(width, dst, Addr::indexed(a, b, 0))
             }
             (Alu::Sub, _, Reg(b)) if b == dst && a != Reg(dst) => {
-                match width {
-                    W32 => x64!(self, neg Rd(dst.0)),
-                    W64 => x64!(self, neg Rq(dst.0)),
-                }
+                self.form(UNARY.of(width), 3, dst.into());
                 self.alu(Alu::Add, width, dst, a);
             }
             (_, _, Reg(b)) if b == dst && op != Alu::Sub => self.alu(op, width, dst, a),
@@ -87,6 +91,7 @@ impl X86_64 {
     }
 
     pub(super) fn multiply(&mut self, width: Width, dst: Gpr, a: Int, b: Int) {
+        let b = self.small(width, b);
         match (a, b) {
             (Reg(r), Imm(bits)) if is_byte(bits as i32) => {
                 self.form_imm(IMUL_IMM8.of(width), dst.0, r.into(), bits as u32, 1);
