@@ -144,12 +144,11 @@ impl Translator<'_, '_> {
         (signature, values)
     }
 
-    /// Calls a function by its slot; gives the first result's bits.
-    fn call_slot(&mut self, slot: Value, context: Value, args: &[Reg]) -> Value {
+    /// Calls a function by its slot, from which its entry is; gives the first result's bits.
+    fn call_slot(&mut self, slot: Value, entry: Value, context: Value, args: &[Reg]) -> Value {
         let (frame, callee) = (self.frame(), self.callee());
         let (signature, values) = self.pass(args, context, slot, frame, callee);
         self.link(frame, callee, context);
-        let entry = self.entry_of(slot);
         let next = self.plus(frame, i64::from(callee));
         self.b.ins().set_pinned_reg(next);
         let call = self.b.ins().call_indirect(signature, entry, &values);
@@ -184,7 +183,8 @@ impl Translator<'_, '_> {
     /// Calls a function of the module.
     pub(super) fn call_func(&mut self, func: FuncIndex, args: &[Reg], results: &[Reg]) {
         let slot = self.slot_of(func);
-        let bits = self.call_slot(slot, self.context, args);
+        let entry = self.entry_of(slot);
+        let bits = self.call_slot(slot, entry, self.context, args);
         self.take_results(bits, results);
     }
 
@@ -192,13 +192,18 @@ impl Translator<'_, '_> {
         let (args, results) = (self.regs(args), self.regs(results));
         // Not to be moved in front of a test for null. (The same for the instance.)
         let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
-        let [by_slot, by_helper, done] = [(); 3].map(|()| self.b.create_block());
+        let [with_slot, by_slot, by_helper, done] = [(); 4].map(|()| self.b.create_block());
         self.b.append_block_param(done, I64);
-        self.b.ins().brif(slot, by_slot, &[], by_helper, &[]);
+        self.b.ins().brif(slot, with_slot, &[], by_helper, &[]);
+
+        // A function of another module has no entry of this convention before something of that module is optimized.
+        self.start(with_slot);
+        let entry = self.entry_of(slot);
+        self.b.ins().brif(entry, by_slot, &[], by_helper, &[]);
 
         self.start(by_slot);
         let instance = self.load_word(Region::Tables, record, abi::record::INSTANCE);
-        let bits = self.call_slot(slot, instance, &args);
+        let bits = self.call_slot(slot, entry, instance, &args);
         self.b.ins().jump(done, &[BlockArg::Value(bits)]);
 
         self.start(by_helper);
@@ -239,24 +244,27 @@ impl Translator<'_, '_> {
     pub(super) fn tail_call(&mut self, i: isa::TailCall) {
         self.poll(Reason::Poll);
         let slot = self.slot_of(i.func);
-        self.replace_by(slot, self.context, i.args);
+        let entry = self.entry_of(slot);
+        self.replace_by(slot, entry, self.context, i.args);
     }
 
     pub(super) fn tail_call_record(&mut self, record: Value, args: List) {
         let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
         let none = self.is(slot, 0);
         self.exit_if(none, Reason::TailCall);
+        let entry = self.entry_of(slot);
+        let none = self.is(entry, 0);
+        self.exit_if(none, Reason::TailCall);
         let instance = self.load_word(Region::Tables, record, abi::record::INSTANCE);
         let frame = self.frame();
         self.store_word(Region::Frame, instance, frame, abi::frame::INSTANCE);
-        self.replace_by(slot, instance, args);
+        self.replace_by(slot, entry, instance, args);
     }
 
-    fn replace_by(&mut self, slot: Value, context: Value, args: List) {
+    fn replace_by(&mut self, slot: Value, entry: Value, context: Value, args: List) {
         let args = self.regs(args);
         let frame = self.frame();
         let (signature, values) = self.pass(&args, context, slot, frame, 0);
-        let entry = self.entry_of(slot);
         self.b.ins().return_call_indirect(signature, entry, &values);
     }
 

@@ -357,6 +357,7 @@ impl Version {
         };
         let made = code.and_then(|code| {
             adapter()?;
+            module.make_register_entries()?;
             OptimizedObject::install(self, entry, code)
         });
         // Before it is entered: whoever leaves it then need not wait.

@@ -17,10 +17,10 @@ pub(crate) use space::CodeSpace;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use bytecode_spec::{FuncIndex, Function, Op, VerifiedModule};
+use bytecode_spec::{FuncIndex, Op, VerifiedModule};
 
 use crate::engine::Engine;
-use crate::tiering::policy::{Event, FIRST_COUNTED};
+use crate::tiering::policy::{Event, FIRST_COUNTED, Refusal};
 
 /// What an engine knows of a module: shared by all its instances in all threads.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct LoadedModule {
     pub(crate) signatures: Box<[u32]>,
     /// See [`switches`](Self::switches).
     switches: OnceLock<bool>,
+    /// Whether all slots have an entry of the register convention, or there was no room for them, once that is needed.
+    register_entries: OnceLock<bool>,
     /// The module itself, to be kept by who works for it elsewhere.
     pub(crate) this: Weak<LoadedModule>,
 }
@@ -44,14 +46,7 @@ impl LoadedModule {
     pub(crate) fn new(engine: &Engine, module: VerifiedModule) -> Arc<LoadedModule> {
         let signatures = module.types.iter().map(|def| engine.signature(&def.ty)).collect();
         let interpret = engine.shared_code().map_or(std::ptr::null(), |shared| shared.interpret);
-        let optimizing = engine.native().filter(|native| native.optimizes());
-        let slot = |function: &Function| {
-            // Without room for the adapter, nothing is optimized.
-            let params = &module.types[function.ty.index()].ty.params;
-            let register_entry = optimizing.and_then(|native| native.register_entry(params));
-            CodeSlot::new(interpret, register_entry.unwrap_or(std::ptr::null()))
-        };
-        let slots = module.functions.iter().map(slot).collect();
+        let slots = module.functions.iter().map(|_| CodeSlot::new(interpret, std::ptr::null())).collect();
         let versions = module.functions.iter().map(|_| OnceLock::new()).collect();
         Arc::new_cyclic(|this| LoadedModule {
             engine: engine.clone(),
@@ -60,6 +55,7 @@ impl LoadedModule {
             versions,
             signatures,
             switches: OnceLock::new(),
+            register_entries: OnceLock::new(),
             this: this.clone(),
         })
     }
@@ -75,6 +71,20 @@ impl LoadedModule {
                 found
             })
         })
+    }
+
+    /// Gives all functions entries of the register convention, by which optimized code of the module calls them.
+    pub(crate) fn make_register_entries(&self) -> Result<(), Refusal> {
+        let made = self.register_entries.get_or_init(|| {
+            let Some(native) = self.engine.native() else { return false };
+            self.module.functions.iter().zip(&self.slots).all(|(function, slot)| {
+                let params = &self.module.types[function.ty.index()].ty.params;
+                let adapter = native.register_entry(params);
+                slot.register_entry.store(adapter.unwrap_or(std::ptr::null()).cast_mut(), Ordering::Release);
+                adapter.is_some()
+            })
+        });
+        if *made { Ok(()) } else { Err(Refusal::OutOfCodeSpace) }
     }
 
     /// The version of a defined function that is called for the first time: callers find it in the slot from then on.
@@ -118,7 +128,8 @@ pub(crate) struct CodeSlot {
     /// Where machine code goes to call the function: its own machine code, or what has it interpreted. Null in an engine
     /// without machine code.
     pub(crate) entry: AtomicPtr<u8>,
-    /// Where optimized code goes to call it: its own optimized code, or what goes to `entry`. Null where nothing is optimized.
+    /// Where optimized code goes to call it: its own optimized code, or what goes to `entry`. Null in a module none of whose functions
+    /// is optimized.
     pub(crate) register_entry: AtomicPtr<u8>,
     /// Calls of code that counts until it asks the policy.
     pub(crate) calls_left: AtomicU32,
