@@ -114,14 +114,19 @@ impl Optimizing {
             return Ok(());
         }
         queue.jobs.push(Job { heat, module: version.loaded().this.clone(), func: version.func, entry });
-        // A new worker looks for work by itself. To wake one takes the program as long as to start one, so it does not do both.
-        if queue.workers < self.workers.min(queue.jobs.len() + queue.active) {
+        let is_short = queue.workers < self.workers.min(queue.jobs.len() + queue.active);
+        queue.workers += usize::from(is_short);
+        // To wake a thread takes the program nearly as long as to start one. A new worker looks for work by itself, and need not wait for
+        // the queue.
+        drop(queue);
+        if is_short {
             let shared = Arc::clone(&self.shared);
             let worker = thread::Builder::new().name("strata compiler".to_owned()).stack_size(WORKER_STACK);
-            // Without a thread, the job waits for one that can be had.
-            queue.workers += usize::from(worker.spawn(move || shared.work()).is_ok());
+            if worker.spawn(move || shared.work()).is_err() {
+                // The job waits for a thread that can be had.
+                self.shared.queue().workers -= 1;
+            }
         } else {
-            drop(queue);
             self.shared.wanted.notify_one();
         }
         Ok(())
