@@ -123,8 +123,9 @@ impl Optimizing {
             let shared = Arc::clone(&self.shared);
             let worker = thread::Builder::new().name("strata compiler".to_owned()).stack_size(WORKER_STACK);
             if worker.spawn(move || shared.work()).is_err() {
-                // The job waits for a thread that can be had.
+                // The job waits for a thread that can be had, but nobody for the job.
                 self.shared.queue().workers -= 1;
+                self.shared.done.notify_all();
             }
         } else {
             self.shared.wanted.notify_one();
