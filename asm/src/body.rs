@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use crate::ast::{Func, Item, RegisterName};
 use crate::cursor::{Cursor, Parsed, Stop, shortened};
 use crate::diagnostic::{Problem, Problems, nearest};
-use crate::forms::Forms;
+use crate::forms;
 use crate::lexer::{Span, Token, TokenKind};
 use crate::matching::Matcher;
 use crate::names::Names;
@@ -61,7 +61,6 @@ struct LabelState<'a> {
 pub(crate) struct Body<'a, 'n> {
     pub(crate) context: Context<'a, 'n>,
     pub(crate) cursor: Cursor<'a>,
-    forms: &'static Forms,
     /// Never iterated.
     registers: AHashMap<&'a str, Reg>,
     register_names: Vec<RegisterName<'a>>,
@@ -83,7 +82,6 @@ impl<'a, 'n> Body<'a, 'n> {
         Body {
             context,
             cursor,
-            forms: Forms::get(),
             registers: AHashMap::new(),
             register_names: Vec::new(),
             label_places: AHashMap::new(),
@@ -337,9 +335,10 @@ impl<'a> Reader<'_, 'a, '_> {
         let cursor = &mut self.body.cursor;
         let mnemonic = cursor.token_text();
         let token = cursor.expect(TokenKind::Word, "an instruction", self.problems)?;
-        let Some(forms) = self.body.forms.of_mnemonic(mnemonic) else {
+        let forms = forms::of_mnemonic(mnemonic);
+        if forms.is_empty() {
             return Err(self.unknown_mnemonic(mnemonic, token.span));
-        };
+        }
         let body = &mut *self.body;
         let left = body.defs.first().map_or(token.span, |def| def.register.span);
         let form = body.matcher.find(&forms, (body.defs.len(), left), &mut body.cursor, self.problems)?;
@@ -352,20 +351,19 @@ impl<'a> Reader<'_, 'a, '_> {
 
     #[cold]
     fn unknown_mnemonic(&mut self, mnemonic: &str, span: Span) -> Stop {
-        let forms = self.body.forms;
         self.problems.add(|| {
             let problem = Problem::new(span, format!("there is no instruction `{}`", shortened(mnemonic)));
             let with_type = |m: &&str| m.strip_prefix(mnemonic).is_some_and(|rest| rest.starts_with('.'));
-            let mut longer: Vec<&str> = forms.mnemonics().filter(with_type).collect();
+            let mut longer: Vec<&str> = forms::mnemonics().filter(with_type).collect();
             longer.dedup();
             longer.truncate(4);
             // As in WebAssembly's text: the type first.
             let turned = mnemonic.split_once('.').map(|(ty, name)| format!("{name}.{ty}"));
-            let turned = turned.and_then(|turned| forms.mnemonics().find(|m| *m == turned));
+            let turned = turned.and_then(|turned| forms::mnemonics().find(|m| *m == turned));
             if !longer.is_empty() {
                 return problem.help(format!("did you mean `{}`?", longer.join("`, `")));
             }
-            problem.suggest(turned.or_else(|| nearest(mnemonic, forms.mnemonics())))
+            problem.suggest(turned.or_else(|| nearest(mnemonic, forms::mnemonics())))
         });
         Stop
     }

@@ -4,7 +4,6 @@
 
 use std::sync::OnceLock;
 
-use ahash::AHashMap;
 use bytecode_spec::{Kind, Op, OpInfo, OperandInfo};
 use smallvec::SmallVec;
 
@@ -31,34 +30,45 @@ pub(crate) enum Piece {
     Operand(u8),
 }
 
-/// The forms of all mnemonics.
-#[derive(Debug)]
-pub(crate) struct Forms {
-    by_mnemonic: AHashMap<&'static str, SmallVec<[Op; 2]>>,
+/// The rows by their mnemonics: each at its mnemonic's [`place`], or the next one behind that is free. Made by the compiler, since small
+/// programs are assembled in less time than it would take to make.
+static BY_MNEMONIC: [Option<Op>; PLACES] = {
+    let mut table = [None; PLACES];
+    let mut i = 0;
+    while i < Op::ALL.len() {
+        let mut at = place(Op::ALL[i].info().mnemonic);
+        while table[at].is_some() {
+            at = (at + 1) % PLACES;
+        }
+        table[at] = Some(Op::ALL[i]);
+        i += 1;
+    }
+    table
+};
+
+/// Four for each row, so that most are at their place.
+const PLACES: usize = (4 * Op::ALL.len()).next_power_of_two();
+
+/// The place of a mnemonic in the table (FNV-1a).
+const fn place(mnemonic: &str) -> usize {
+    let (bytes, mut hash, mut i) = (mnemonic.as_bytes(), 0x811c_9dc5_u32, 0);
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u32).wrapping_mul(0x0100_0193);
+        i += 1;
+    }
+    (hash ^ hash >> 16) as usize % PLACES
 }
 
-impl Forms {
-    /// The forms of the table.
-    pub(crate) fn get() -> &'static Forms {
-        static FORMS: OnceLock<Forms> = OnceLock::new();
-        FORMS.get_or_init(|| {
-            let mut by_mnemonic: AHashMap<_, SmallVec<[Op; 2]>> = AHashMap::with_capacity(Op::ALL.len());
-            for &op in Op::ALL {
-                by_mnemonic.entry(op.info().mnemonic).or_default().push(op);
-            }
-            Forms { by_mnemonic }
-        })
-    }
+/// The rows of a mnemonic, in the order of the table; none if there is no such mnemonic.
+pub(crate) fn of_mnemonic(mnemonic: &str) -> SmallVec<[&'static Form; 2]> {
+    let start = place(mnemonic);
+    let rows = BY_MNEMONIC[start..].iter().chain(&BY_MNEMONIC[..start]).map_while(|&row| row);
+    rows.filter(|row| row.info().mnemonic == mnemonic).map(Form::get).collect()
+}
 
-    /// The rows of a mnemonic.
-    pub(crate) fn of_mnemonic(&'static self, mnemonic: &str) -> Option<SmallVec<[&'static Form; 2]>> {
-        Some(self.by_mnemonic.get(mnemonic)?.iter().map(|&op| Form::get(op)).collect())
-    }
-
-    /// Every mnemonic, in the order of the table; some more than once.
-    pub(crate) fn mnemonics(&self) -> impl Iterator<Item = &'static str> {
-        Op::ALL.iter().map(|op| op.info().mnemonic)
-    }
+/// Every mnemonic, in the order of the table; some more than once.
+pub(crate) fn mnemonics() -> impl Iterator<Item = &'static str> {
+    Op::ALL.iter().map(|op| op.info().mnemonic)
 }
 
 /// The parts of a syntax template before and behind the mnemonic.
@@ -162,7 +172,7 @@ mod tests {
 
     #[test]
     fn examples_are_written_as_programs_are() {
-        let example = |mnemonic| Forms::get().of_mnemonic(mnemonic).unwrap()[0].example();
+        let example = |mnemonic| of_mnemonic(mnemonic)[0].example();
         assert_eq!(example("add.i64"), "%dst = add.i64 %a, %b");
         assert_eq!(example("ret"), "ret %values…");
         assert_eq!(example("load.i32"), "%dst = load.i32 [%addr + offset]");

@@ -463,11 +463,11 @@ impl<'a> Parser<'a, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forms::Forms;
+    use crate::forms;
 
     #[test]
     fn no_mnemonic_looks_like_an_item_or_a_statement() {
-        for mnemonic in Forms::get().mnemonics() {
+        for mnemonic in forms::mnemonics() {
             assert!(!starts_item(mnemonic.as_bytes()) && !["reg", "line"].contains(&mnemonic), "{mnemonic}");
         }
     }
