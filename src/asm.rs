@@ -10,12 +10,6 @@ use crate::failure::Failure;
 use crate::output::{write_file, write_out};
 use crate::program;
 
-/// Convert a program to Strata's binary form (.sbc)
-///
-/// Assembles text (.sasm) and translates WebAssembly (.wasm, .wat); the content tells which. What comes out runs in the same
-/// way, and loads faster.
-///
-/// The output file appears when it is complete, or not at all.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

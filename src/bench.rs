@@ -20,11 +20,6 @@ use crate::table::{plain_table, write_lines};
 use crate::tier::TierChoice;
 use crate::{program, values};
 
-/// Measure how fast programs run in each tier
-///
-/// Every run is a new process; tiers take turns. Prints the shortest and the median time of a call, in milliseconds, and
-/// the ratio of the shortest ones to that of the first tier: below 1 is faster. A tier that a program did not run in gets
-/// no numbers, but the reason. Fails when results or output differ between tiers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

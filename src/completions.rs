@@ -7,7 +7,6 @@ use crate::Cli;
 use crate::failure::Failure;
 use crate::output::write_out;
 
-/// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

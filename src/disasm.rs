@@ -10,14 +10,6 @@ use crate::output::write_out;
 use crate::program;
 use crate::tier::TierChoice;
 
-/// Print a program in Strata's text form (.sasm), or its machine code
-///
-/// What is printed can be assembled again, to the same bytes. A program that is in text already is printed in the form
-/// that its binary form would be; a WebAssembly module as the bytecode that it is translated to.
-///
-/// With --tier template, the machine code that the tier makes of the functions is printed between the bytecode that it is made of.
-/// Offsets are in hexadecimal, from the start of a function's code object. `pc3.poll` is code of the instruction at 3 that runs
-/// out of the ordinary only; comments tell what operands in memory are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

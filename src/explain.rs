@@ -8,11 +8,6 @@ use strata::{Edge, FuncIndex, Inlining, Module, OptimizedFunction, Reason};
 use crate::failure::{Failure, printable, tell};
 use crate::{program, run};
 
-/// Run a program and tell what became of its functions: tiers, counters, side exits, and why
-///
-/// The program is run as by `strata run`, which takes the same options. Then standard error has for each function that ran how
-/// often it was called and went back in loops while it was interpreted, the tiers that it got code in, and of optimized code what was
-/// compiled, which calls are inlined and why others are not, where it is left for another tier, why, and how often that happened.
 #[derive(Debug, Args)]
 #[group(id = "explain")]
 #[command(after_help = "\

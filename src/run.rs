@@ -30,15 +30,6 @@ Examples:
   strata run sort.wasm --dir . --env LANG=C -- names.txt
   strata run fib.sasm --invoke fib 30 --repeat 5 --time";
 
-/// Run a program: call one of its exported functions and print the results, one a line
-///
-/// The function is the one that --invoke names; otherwise `main`, or `_start` if there is no `main` or the program is one
-/// for WASI. If it has parameters,
-/// ARGS are their values: integers in decimal or hexadecimal (0x1f), signed or unsigned; floats such as 1.5, 1e300, nan,
-/// inf; what follows `--` are the program's own arguments. If it has none, all are the program's own.
-///
-/// Results are printed with integers signed and in decimal, floats in the shortest form that reads back the same (1.0,
-/// 0.1, 1e300, nan, inf, -inf), references as null, funcref or externref.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", env::help()))]
 pub(crate) struct Options {
@@ -148,6 +139,8 @@ pub(crate) fn run_and(
         tell(serde_json::to_string(&timing).expect("numbers and strings can be written"));
     }
     report(&module)?;
+    // The process ends: the system takes back all of its memory at once, sooner than this gives back what it has piece by piece.
+    std::mem::forget(store);
     Ok(status)
 }
 

@@ -8,9 +8,6 @@ use strata::Engine;
 use crate::failure::Failure;
 use crate::program;
 
-/// Check programs without running them
-///
-/// Says nothing and exits with 0 when all are valid; otherwise says what is wrong and exits with 2.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Programs: .sasm, .sbc, .wasm or .wat; `-` is standard input

@@ -11,11 +11,6 @@ use crate::output::Output;
 use crate::program;
 use crate::tier::TierChoice;
 
-/// Run specification scripts of WebAssembly
-///
-/// Does all that each script says and prints the directives that failed or were skipped, each with its place and the
-/// reason, then how many passed; the last line has the total. Exits with 1 when one failed, and with 2 when a script
-/// cannot be read, after it has run the others.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
