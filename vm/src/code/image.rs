@@ -1,5 +1,7 @@
 //! A function version and its executable image.
 
+mod tier_up;
+
 use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -9,13 +11,12 @@ use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use strata_jit::abi;
-use strata_jit::optimizing::Entry;
 use strata_jit::template::interpreter::Source;
 
-use super::{CodeObject, CodeSlot, LoadedModule, Optimized, OptimizedObject, SideExit, Timed, Way};
+use super::{CodeObject, CodeSlot, LoadedModule, Optimized, Way};
 use crate::frames::{Frame, HEADER_WORDS, Place};
 use crate::native::SharedCode;
-use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, FIRST_COUNTED, Policy, Refusal};
+use crate::tiering::policy::{FIRST_COUNTED, Refusal};
 use crate::trap::Tier;
 
 /// With fuel, the bit of the opcode's lane that marks instructions where a basic block starts.
@@ -270,185 +271,6 @@ impl Version {
         let feedback = feedback_word(&self.function().code[pc.index()..]).expect("an indirect call");
         // SAFETY: feedback of indirect calls points to one of `targets`, and is never written.
         unsafe { &*(*self.generated_image[pc.index() + feedback].get() as *const TargetCounts) }
-    }
-
-    /// Asks the policy what is to become of the function, unless that is settled, and does it. A back edge is to the `head` of a loop.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn ask(&self, event: Event, head: Option<Pc>) {
-        let module = self.loaded();
-        let is_settled = if module.engine.native().is_some_and(|native| native.optimizes()) {
-            self.optimized.refusal().is_some() && self.native.get().is_some()
-        } else {
-            self.native.get().is_some()
-        };
-        let Some(policy) = module.engine.policy().filter(|_| !is_settled) else { return };
-        let candidate = Candidate { module: &module.module, func: self.func, event };
-        match policy.decide(&candidate) {
-            Decision::Wait { calls } => self.ask_at.store(calls, Ordering::Relaxed),
-            Decision::Compile(Tier::Portable | Tier::Interpreter) => {}
-            Decision::Compile(Tier::Template) => self.compile_for(policy, &candidate),
-            Decision::Compile(Tier::Optimizing) => {
-                let entry = head.map_or(Entry::Start, Entry::Loop);
-                let (Event::Calls(heat) | Event::BackEdges(heat)) = event;
-                if let Err(refusal) = self.optimize(entry, heat) {
-                    policy.refused(&candidate, refusal);
-                }
-                if self.optimized.refusal().is_some() {
-                    self.compile_for(policy, &candidate);
-                }
-            }
-        }
-    }
-
-    fn compile_for(&self, policy: &dyn Policy, candidate: &Candidate<'_>) {
-        let is_new = self.native.get().is_none();
-        if let Err(refusal) = self.compile()
-            && is_new
-        {
-            policy.refused(candidate, refusal);
-        }
-    }
-
-    /// Makes machine code of the template compiler, unless that was tried before. Calls that come later find it, or better code.
-    pub(crate) fn compile(&self) -> Result<(), Refusal> {
-        let mut is_new = false;
-        let make = || {
-            is_new = true;
-            let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
-            CodeObject::install(self, native.compile(self, false)?)
-        };
-        let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
-        if is_new {
-            let slot = self.loaded().slot(self.func);
-            let entry = code.entry().cast_mut();
-            // Optimized code, if there is some already, stays.
-            let interpret =
-                self.loaded().engine.shared_code().map_or(std::ptr::null(), |shared| shared.interpret);
-            let before = (interpret.cast_mut(), Ordering::AcqRel, Ordering::Relaxed);
-            if slot.entry.compare_exchange(before.0, entry, before.1, before.2).is_ok() {
-                self.native_entry.store(entry, Ordering::Release);
-            }
-        }
-        Ok(())
-    }
-
-    /// Has optimized code made for an entry, unless it is there or being made.
-    pub(crate) fn optimize(&self, entry: Entry, heat: u32) -> Result<(), Refusal> {
-        if !self.optimized.begin(entry) {
-            return Ok(());
-        }
-        self.make_optimized(entry, heat)
-    }
-
-    fn make_optimized(&self, entry: Entry, heat: u32) -> Result<(), Refusal> {
-        match self.loaded().engine.native() {
-            Some(native) => native.optimize(self, entry, heat),
-            None => self.install(entry, Err(Refusal::NoMachineCode)),
-        }
-    }
-
-    /// Installs what the optimizing compiler gave: calls that come later find it.
-    pub(crate) fn install(&self, entry: Entry, code: Result<Timed, Refusal>) -> Result<(), Refusal> {
-        let module = self.loaded();
-        let adapter = || {
-            let native = module.engine.native().ok_or(Refusal::NoMachineCode)?;
-            native.frame_entry(&module.module.func_type(self.func).params).ok_or(Refusal::OutOfCodeSpace)
-        };
-        let made = code.and_then(|code| {
-            adapter()?;
-            module.make_register_entries()?;
-            OptimizedObject::install(self, entry, code)
-        });
-        // Before it is entered: whoever leaves it then need not wait.
-        if let Ok(object) = &made {
-            object.exits().for_each(|side| _ = self.land(side));
-        }
-        let object = self.optimized.end(entry, made)?;
-        match entry {
-            Entry::Start => self.lead_to(adapter()?, object.start()),
-            Entry::Loop(_) => self.ask_soon(),
-        }
-        Ok(())
-    }
-
-    /// Lets calls go to an entry of each convention.
-    fn lead_to(&self, entry: *const u8, register_entry: *const u8) {
-        let slot = self.loaded().slot(self.func);
-        slot.register_entry.store(register_entry.cast_mut(), Ordering::Release);
-        slot.entry.store(entry.cast_mut(), Ordering::Release);
-        self.native_entry.store(entry.cast_mut(), Ordering::Release);
-    }
-
-    /// Lets calls go to code of the template compiler while optimized code is made again; if there is neither, they go on as before.
-    fn lead_to_template(&self) {
-        let module = self.loaded();
-        let native = module.engine.native();
-        let adapter =
-            native.and_then(|native| native.register_entry(&module.module.func_type(self.func).params));
-        if let (Some(code), Some(adapter)) = (self.native().or(self.landing()), adapter) {
-            self.lead_to(code.entry(), adapter);
-        }
-    }
-
-    /// Counts calls, or back edges to the `head` of a loop, that code of the template compiler counted, and asks the policy.
-    pub(crate) fn count(&self, head: Option<Pc>) {
-        let slot = self.loaded().slot(self.func);
-        let (total, armed, left) = match head {
-            None => (&self.template_calls, &self.armed[0], &slot.calls_left),
-            Some(_) => (&self.template_back_edges, &self.armed[1], &slot.back_edges_left),
-        };
-        let is_stressed = self.loaded().engine.config().stress_exits > 0;
-        let next = if is_stressed { 1 } else { COUNTED };
-        let count = total.load(Ordering::Relaxed).saturating_add(armed.swap(next, Ordering::Relaxed));
-        total.store(count, Ordering::Relaxed);
-        left.store(next, Ordering::Relaxed);
-        let has_loops = head.is_none() && self.optimized.has_loops();
-        // What has a hot loop and is called again is hot as a whole.
-        if has_loops {
-            _ = self.optimize(Entry::Start, count);
-        }
-        let calls = self.calls.load(Ordering::Relaxed);
-        let event = match head {
-            Some(_) => Event::BackEdges(count),
-            None => Event::Calls(calls.saturating_add(count)),
-        };
-        self.ask(event, head);
-    }
-
-    /// Has code of the template compiler ask at the next back edge: there may be better code to go on in.
-    pub(crate) fn ask_soon(&self) {
-        self.armed[1].store(1, Ordering::Relaxed);
-        self.loaded().slot(self.func).back_edges_left.store(1, Ordering::Relaxed);
-    }
-
-    /// A side exit was taken: whether the activation can go on in code of the template compiler, by the exit's slot.
-    pub(crate) fn exited(&self, side: &SideExit) -> bool {
-        if self.optimized.exited(side) {
-            if side.entry == Entry::Start {
-                self.lead_to_template();
-            }
-            // Ahead of what has no optimized code yet: it is in use.
-            _ = self.make_optimized(side.entry, u32::MAX);
-        } else if self.optimized.has_loops() {
-            self.ask_soon();
-        }
-        self.land(side)
-    }
-
-    /// Finds where activations go on that leave by a side exit; false if that is not in code of the template compiler.
-    fn land(&self, side: &SideExit) -> bool {
-        if !side.landing.entry.load(Ordering::Acquire).is_null() {
-            return true;
-        }
-        let make = || {
-            let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
-            CodeObject::install(self, native.compile(self, true)?)
-        };
-        let Ok(code) = self.landing.get_or_init(make) else { return false };
-        let Some(entry) = code.entry_at(side.exit.pc) else { return false };
-        side.landing.entry.store(entry.cast_mut(), Ordering::Release);
-        true
     }
 
     /// What a fault at an address of the function's code belongs to.
