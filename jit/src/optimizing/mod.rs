@@ -156,7 +156,7 @@ pub struct Exit {
 pub enum Reason {
     /// Something asks for attention.
     Poll,
-    /// A tail call of a function that has no machine code.
+    /// A tail call of a function that optimized code cannot go to: of the host's, or of a module none of whose functions is optimized.
     TailCall,
     /// A branch went where it never had.
     Branch(Edge),
