@@ -3,6 +3,8 @@
 //! dynasm's own assemblers with dynamic labels are four to eight times slower than this sink, which it writes into through
 //! [`DynasmApi`].
 
+use std::ops::Range;
+
 use bytecode_spec::Pc;
 use dynasmrt::{AssemblyOffset, DynasmApi};
 
@@ -68,6 +70,8 @@ pub struct Buffer {
     /// What the next access to memory belongs to, if it may fault.
     accessing: Option<Pc>,
     faults: Vec<(u32, Pc)>,
+    /// Where the last thing was emitted that depends on its place.
+    placed: u32,
 }
 
 impl Buffer {
@@ -76,7 +80,7 @@ impl Buffer {
         self.reach = reach;
         self.accessing = None;
         self.faults.clear();
-        self.length = 0;
+        (self.length, self.placed) = (0, 0);
         self.fixups.clear();
         self.labels.clear();
         self.labels.resize(labels, UNBOUND);
@@ -132,6 +136,7 @@ impl Buffer {
     /// Where a label is, as far as that is known when something goes there.
     #[inline(always)]
     pub fn target(&mut self, label: Label) -> Target {
+        self.placed = self.length;
         let position = &mut self.labels[label.0 as usize];
         match *position {
             NEAR if self.reach == Reach::Near => Target::Near,
@@ -157,6 +162,7 @@ impl Buffer {
     #[inline(always)]
     pub fn access(&mut self) {
         if let Some(pc) = self.accessing.take() {
+            self.placed = self.length;
             self.faults.push((self.position(), pc));
         }
     }
@@ -206,6 +212,26 @@ impl Buffer {
         self.length = end;
     }
 
+    /// Appends what is there already at a place, and runs at any.
+    #[inline(always)]
+    pub fn repeat(&mut self, code: Range<u32>) {
+        const PIECE: usize = 64;
+        let end = self.length + code.len() as u32;
+        for start in code.step_by(PIECE) {
+            self.room::<PIECE>();
+            let start = start as usize;
+            self.bytes.copy_within(start..start + PIECE, self.length as usize);
+            self.length += PIECE as u32;
+        }
+        self.length = end;
+    }
+
+    /// How many bytes there are from a position on, if they run at any place, and no faults are noted for them; otherwise 0.
+    #[inline(always)]
+    pub fn movable_since(&self, start: u32) -> u32 {
+        if self.placed < start { self.length - start } else { 0 }
+    }
+
     /// Notes that something goes to a label, to be emitted later.
     #[inline(always)]
     pub fn refer(&mut self, label: Label) {
@@ -225,6 +251,7 @@ impl Buffer {
     /// The same at `site`, for a label that the buffer [knows](Self::target) to be referred to.
     #[inline(always)]
     pub fn fixup_at(&mut self, site: u32, label: Label, kind: u8) {
+        self.placed = self.length;
         self.fixups.push(Fixup { site, label, kind });
     }
 
@@ -245,12 +272,9 @@ impl Buffer {
         })
     }
 
-    /// Makes room for so many bytes, in an empty buffer: pages that are not written then take no memory, and no time.
-    pub fn make_room(&mut self, bytes: usize) {
-        debug_assert_eq!(self.length, 0, "what is there would be lost");
-        if self.bytes.len() < bytes {
-            self.bytes = vec![0; bytes];
-        }
+    /// Sets room for so many bytes apart, so that those that are written need not move; what is not written takes no time.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
     }
 
     /// The code.
@@ -263,8 +287,8 @@ impl Buffer {
 #[cold]
 #[inline(never)]
 fn grown<const N: usize>(bytes: &mut Vec<u8>, start: usize) -> &mut [u8; N] {
-    const LEAST: usize = 4096;
-    bytes.resize(2 * start + N.max(LEAST), 0);
+    const STEP: usize = 4096;
+    bytes.resize(start + N.max(STEP), 0);
     bytes[start..].first_chunk_mut().expect("there is room now")
 }
 

@@ -12,6 +12,7 @@
 
 mod calls;
 mod image;
+mod nodes;
 mod operands;
 mod parts;
 mod sequences;
@@ -24,7 +25,6 @@ use bytecode_spec::{Op, ShapeKind, TrapCause};
 pub use self::image::{Source, Step};
 pub use self::parts::Part;
 
-use self::image::BEHIND;
 use super::buffer::{Label, Reach};
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::W64;
@@ -56,8 +56,10 @@ pub struct Interpreter<M> {
 /// The handler of one instruction.
 #[derive(Clone, Copy, Debug)]
 struct Handler {
-    /// In units of eight bytes.
-    offset: u16,
+    /// Where it starts, in units of eight bytes.
+    start: u16,
+    /// So many bytes, from the start to where it goes on, run at any place; 0 if they do not.
+    movable: u8,
     leaves: Leaves,
 }
 
@@ -127,7 +129,23 @@ struct Fetched {
     traps: Vec<(Label, (i32, TrapCause))>,
     /// So many of them have code.
     bound_traps: usize,
+    known: Known,
 }
+
+/// Code that many handlers have, as far as it runs at any place, by what it depends on.
+#[derive(Debug, Default)]
+struct Known {
+    /// Of going on, by the words behind.
+    next: Places,
+    /// Of taking a branch forwards and backwards, by where the target is, in halves of words.
+    taken: [Places; 2],
+    /// Of counting that one was not taken, by the word of its counts.
+    not_taken: Places,
+    /// Where polls of taken branches go when something asks for attention, by where the target is.
+    polls: [Option<Label>; 32],
+}
+
+type Places = [Option<Range<u32>>; 32];
 
 impl<M: Boundary> Interpreter<M> {
     /// The most bytes that the code has.
@@ -137,7 +155,7 @@ impl<M: Boundary> Interpreter<M> {
     pub fn new(mut masm: M, profile: bool) -> Interpreter<M> {
         let m = &mut masm;
         m.buffer().reset(0, Reach::Near);
-        m.buffer().make_room(Self::MAX_BYTES);
+        m.buffer().reserve(Self::MAX_BYTES);
         let mut label = || m.buffer().label();
         let shared = Shared {
             start: label(),
@@ -166,6 +184,7 @@ impl<M: Boundary> Interpreter<M> {
             exits: Vec::new(),
             traps: Vec::new(),
             bound_traps: 0,
+            known: Known::default(),
         };
         let entry = driver.entry(m);
         driver.shared(m);
@@ -175,7 +194,7 @@ impl<M: Boundary> Interpreter<M> {
         stop_at(m, Status::Faulted);
         m.align(16);
         let handlers = m.buffer().position();
-        let made = vec![None; Part::COUNT + BEHIND.len()].into_boxed_slice();
+        let made = vec![None; nodes::COUNT].into_boxed_slice();
         let mut interpreter = Interpreter { masm, driver, entry, handlers, fault, made, count: 0, charge: 0 };
         interpreter.charge = interpreter.begin();
         interpreter.driver.charge(&mut interpreter.masm);
@@ -185,8 +204,14 @@ impl<M: Boundary> Interpreter<M> {
 
     /// Generates all handlers that are not there yet.
     pub fn complete(&mut self) {
-        Part::all().for_each(|part| _ = self.handler_of(part));
-        (0..BEHIND.len()).for_each(|sequence| _ = self.sequence(sequence));
+        // What is out of line comes soon, so that the distance to it is known to those that follow.
+        const TOGETHER: usize = 32;
+        for node in 0..nodes::COUNT {
+            self.handler(node);
+            if node % TOGETHER == 0 {
+                self.finish();
+            }
+        }
         self.finish();
     }
 
@@ -203,13 +228,11 @@ impl<M: Boundary> Interpreter<M> {
     /// The handlers of an opcode: those of its forms, and those of sequences that begin with it; and where their code lies, if it was
     /// not there before.
     pub fn handlers_of(&mut self, op: Op) -> Vec<(Vec<Part>, Range<u32>)> {
-        let single = Part::all().map(|part| vec![part]);
-        let sequences = (0..BEHIND.len()).map(|sequence| sequences::parts(sequence).to_vec());
-        let all = single.chain(sequences).enumerate().filter(|(_, parts)| parts[0].op == op);
-        let found = all.map(|(node, parts)| {
+        let all = (0..nodes::COUNT).map(|node| (node, nodes::parts(node)));
+        let found = all.filter(|(_, parts)| parts[0].op == op).map(|(node, parts)| {
             self.masm.align(16);
             let start = self.masm.buffer().position();
-            self.generate(node, &parts);
+            self.generate(node);
             self.masm.align(16);
             (parts, start..self.masm.buffer().position())
         });
@@ -227,28 +250,40 @@ impl<M: Boundary> Interpreter<M> {
         Some(faults[place].1.0)
     }
 
-    /// The handler of one instruction.
+    /// The handler of a node, which is generated if it is not there.
     #[inline]
-    fn handler_of(&mut self, part: Part) -> Handler {
-        let node = part.number();
-        self.made[node].unwrap_or_else(|| self.generate(node, &[part]))
-    }
-
-    /// The handler of the sequence of that number.
-    #[inline]
-    fn sequence(&mut self, sequence: usize) -> u16 {
-        let node = Part::COUNT + sequence;
-        self.made[node].unwrap_or_else(|| self.generate(node, &sequences::parts(sequence))).offset
+    fn handler(&mut self, node: usize) -> Handler {
+        self.made[node].unwrap_or_else(|| self.generate(node))
     }
 
     #[inline(never)]
-    fn generate(&mut self, node: usize, parts: &[Part]) -> Handler {
-        let offset = self.begin();
-        self.driver.handler(&mut self.masm, parts);
-        let handler = Handler { offset, leaves: self.driver.leaves };
+    fn generate(&mut self, node: usize) -> Handler {
+        let start = self.begin();
+        self.body(node);
+        let Interpreter { masm: m, driver, .. } = self;
+        let movable =
+            if driver.goes_on { m.buffer().movable_since(self.handlers + 8 * u32::from(start)) } else { 0 };
+        driver.end(m);
+        let handler = Handler { start, movable: u8::try_from(movable).unwrap_or(0), leaves: driver.leaves };
         self.made[node] = Some(handler);
         self.count += 1;
         handler
+    }
+
+    /// Emits what the handler of a node does before it goes on.
+    fn body(&mut self, node: usize) {
+        let (before, last) = nodes::end(node);
+        if let Some(before) = before {
+            match self.made[before] {
+                Some(Handler { start, movable, .. }) if movable > 0 => {
+                    let start = self.handlers + 8 * u32::from(start);
+                    self.masm.buffer().repeat(start..start + u32::from(movable));
+                }
+                _ => self.body(before),
+            }
+        }
+        self.driver.offset = before.map_or(0, nodes::length);
+        self.driver.part(&mut self.masm, last);
     }
 
     /// Where the next handler starts, in units of eight bytes from the first.
@@ -268,25 +303,26 @@ impl<M: Boundary> Interpreter<M> {
 }
 
 impl Fetched {
-    /// Emits the handler of a sequence.
-    fn handler<M: Masm>(&mut self, m: &mut M, parts: &[Part]) {
-        self.offset = 0;
-        for &part in parts {
-            self.part = part;
-            self.used = 0;
-            self.leaves = Leaves::Same;
-            self.goes_on = true;
-            // The visitor reads no operands: it is the driver that knows where they are.
-            let ((), _) = visit(part.op, [0; 16].as_slice(), &mut Translation { m, o: self });
-            self.offset += i32::from(part.op.info().fixed_words) * 8;
-        }
+    /// Emits what an instruction does before the next one.
+    #[inline(always)]
+    fn part<M: Masm>(&mut self, m: &mut M, part: Part) {
+        self.part = part;
+        self.used = 0;
+        self.leaves = Leaves::Same;
+        self.goes_on = true;
+        // The visitor reads no operands: it is the driver that knows where they are.
+        let ((), _) = visit(part.op, [0; 16].as_slice(), &mut Translation { m, o: self });
+    }
+
+    /// Goes on behind the last instruction.
+    #[inline(always)]
+    fn end<M: Masm>(&mut self, m: &mut M) {
+        let info = self.part.op.info();
         if self.goes_on {
-            Self::next(m, self.offset);
+            self.offset += i32::from(info.fixed_words) * 8;
+            self.next(m);
         }
-        if matches!(
-            self.part.op.info().shape,
-            ShapeKind::Call | ShapeKind::CallImport | ShapeKind::CallIndirect
-        ) {
+        if matches!(info.shape, ShapeKind::Call | ShapeKind::CallImport | ShapeKind::CallIndirect) {
             self.leaves = Leaves::Nothing;
         }
     }

@@ -646,6 +646,7 @@ impl Masm for X86_64 {
         self.form(forms::GO, 4, address.into());
     }
 
+    #[inline(always)]
     fn count(&mut self, dst: Gpr, at: Addr) {
         self.form(forms::LOAD, dst.0, at.into());
         // All but the greatest are below it.
@@ -687,22 +688,23 @@ impl Masm for X86_64 {
     }
 
     fn align(&mut self, to: usize) {
-        const NOPS: [&[u8]; 8] = [
-            &[0x90],
-            &[0x66, 0x90],
-            &[0x0f, 0x1f, 0x00],
-            &[0x0f, 0x1f, 0x40, 0x00],
-            &[0x0f, 0x1f, 0x44, 0x00, 0x00],
-            &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
-            &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
-            &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+        /// By their lengths.
+        const NOPS: [u64; 9] = [
+            0,
+            0x90,
+            0x9066,
+            0x001f0f,
+            0x00401f0f,
+            0x0000441f0f,
+            0x0000441f0f66,
+            0x00000000801f0f,
+            0x0000000000841f0f,
         ];
-        let mut missing = (self.0.position() as usize).next_multiple_of(to) - self.0.position() as usize;
-        while missing > 0 {
-            let nop = NOPS[missing.min(NOPS.len()) - 1];
-            self.0.extend(nop);
-            missing -= nop.len();
-        }
+        debug_assert!(to.is_power_of_two() && to <= 16, "two instructions at most");
+        let missing = self.0.position().wrapping_neg() & (to as u32 - 1);
+        let first = missing.saturating_sub(8);
+        let nop = |length: u32| (NOPS[length as usize], length);
+        self.0.put_some([nop(first), nop(missing - first)]);
     }
 
     fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool {

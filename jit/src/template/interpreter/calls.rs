@@ -505,7 +505,7 @@ impl Fetched {
         let [first, second, third] = M::ROLES.scratch;
         let (frame, stack, context) = (M::ROLES.frame, M::ROLES.stack, M::ROLES.context);
         let pc = M::ROLES.interpreter.pc;
-        for (label, exit) in std::mem::take(&mut self.exits) {
+        while let Some((label, exit)) = self.exits.pop() {
             m.buffer().bind(label);
             let place = |m: &mut M, offset| m.lea(W64, second, Addr::at(pc, offset));
             match exit {

@@ -4,10 +4,8 @@ use bytecode_spec::isa::{self, Words};
 use bytecode_spec::{Function, Kind, Op, Reg, ValType};
 
 use super::parts::Part;
-use super::sequences::SEQUENCES;
-use super::{Interpreter, Leaves};
+use super::{Interpreter, Leaves, nodes};
 use crate::abi;
-use crate::template::operands::Lane;
 use crate::template::stubs::Boundary;
 
 /// What an image is made of.
@@ -34,67 +32,6 @@ pub struct Step {
     pub follows: bool,
 }
 
-/// What is behind a node of the tree of sequences.
-#[derive(Clone, Copy)]
-pub(super) struct Behind {
-    node: u16,
-    /// The number of the part behind it.
-    part: u16,
-    /// The number of the sequence that they make.
-    sequence: u16,
-}
-
-/// Which sequences have handlers: a tree, by a part behind a node, ascending. Nodes are numbered: parts by their numbers, sequences
-/// behind them.
-pub(super) static BEHIND: [Behind; SEQUENCES.len()] = {
-    let mut all = [Behind { node: 0, part: 0, sequence: 0 }; SEQUENCES.len()];
-    let mut sequence = 0;
-    while sequence < all.len() {
-        let parts = SEQUENCES[sequence];
-        let (mut node, mut i) = (number(parts[0]), 1);
-        while i + 1 < parts.len() {
-            node = match search(&all, sequence, node, number(parts[i])) {
-                Ok(place) => Part::COUNT as u16 + all[place].sequence,
-                Err(_) => panic!("the beginning of a sequence is one, and comes first"),
-            };
-            i += 1;
-        }
-        let part = number(parts[i]);
-        let Err(place) = search(&all, sequence, node, part) else { panic!("a sequence is listed twice") };
-        let mut end = sequence;
-        while end > place {
-            all[end] = all[end - 1];
-            end -= 1;
-        }
-        all[place] = Behind { node, part, sequence: sequence as u16 };
-        sequence += 1;
-    }
-    all
-};
-
-const fn number((op, kind, held): (Op, u8, Lane)) -> u16 {
-    Part { op, kind, held }.number() as u16
-}
-
-/// Where what is behind a node with a part is among the first `length`, or would be.
-const fn search(all: &[Behind], length: usize, node: u16, part: u16) -> Result<usize, usize> {
-    let wanted = (node as u32) << 16 | part as u32;
-    let (mut start, mut end) = (0, length);
-    while start < end {
-        let middle = (start + end) / 2;
-        let found = (all[middle].node as u32) << 16 | all[middle].part as u32;
-        if found == wanted {
-            return Ok(middle);
-        }
-        if found < wanted {
-            start = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    Err(start)
-}
-
 impl<M: Boundary> Interpreter<M> {
     /// Makes an image of a function's code, which it is a copy of, and the handlers that it lacks: see [`bytes`](Self::bytes). With
     /// fuel, also gives the handlers of instructions where basic blocks start, by word.
@@ -108,18 +45,17 @@ impl<M: Boundary> Interpreter<M> {
             }
             Some(0) | None => set_lane(&mut image[pc..], 0, handler),
         };
-        // The first instruction of the sequence so far, its node, and the sequence if it is one already.
-        let mut open: Option<(usize, u16)> = None;
+        // The first instruction of the sequence so far, and its node.
+        let mut open: Option<(usize, usize)> = None;
         for Step { pc, part, follows } in self.steps(source) {
-            put(image, pc, self.handler_of(part).offset);
-            let number = part.number() as u16;
-            let sequence = open.filter(|_| follows).and_then(|(start, node)| {
-                let place = search(&BEHIND, BEHIND.len(), node, number).ok()?;
-                let sequence = BEHIND[place].sequence;
-                put(image, start, self.sequence(sequence.into()));
-                Some((start, Part::COUNT as u16 + sequence))
+            let number = part.number();
+            put(image, pc, self.handler(number).start);
+            let longer = open.filter(|_| follows).and_then(|(start, node)| {
+                let node = nodes::behind(node, number)?;
+                put(image, start, self.handler(node).start);
+                Some((start, node))
             });
-            open = sequence.or(Some((pc, number)));
+            open = longer.or(Some((pc, number)));
             rewrite_call(source, part.op, &mut image[pc..]);
             rewrite_targets(part, &mut image[pc..]);
         }
@@ -157,7 +93,7 @@ impl<M: Boundary> Interpreter<M> {
             let form = Part::of(op, words, types);
             steps.push(Step { pc, part: Part { held: now.lane_of(form, words, types), ..form }, follows });
             let reg = |lane: u8| Some(Reg(words.lane(lane.into())));
-            match self.handler_of(form).leaves {
+            match self.handler(form.number()).leaves {
                 Leaves::Same => {}
                 Leaves::Int(lane) => now.int = reg(lane),
                 Leaves::Float(lane) => now.float = reg(lane),

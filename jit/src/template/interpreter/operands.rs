@@ -1,14 +1,58 @@
 //! Operands that are fetched from the instruction stream, and what the driver does with them.
 
-use bytecode_spec::{Kind, Pc, TrapCause, TypeRule, ValType};
+use bytecode_spec::isa::LANES_PER_WORD;
+use bytecode_spec::{Kind, Op, Pc, TrapCause, TypeRule, ValType};
 
 use super::parts::{BACKWARD, FLOAT};
-use super::{Exit, Fetched, Leaves};
+use super::{Exit, Fetched, Leaves, Places};
 use crate::abi::{self, Helper};
+use crate::template::buffer::Label;
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Access, Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, IntOp, Masm, Test, Width};
 use crate::template::operands::{Lane, Operands};
+
+const WORD: usize = size_of::<u64>();
+const HALF: usize = WORD / 2;
+
+/// The lane of a branch's counts: the word behind the target.
+const fn counts_behind(target: Lane) -> Lane {
+    (target + 2).next_multiple_of(LANES_PER_WORD as Lane)
+}
+
+const _: () = {
+    let mut i = 0;
+    while i < Op::ALL.len() {
+        let operands = Op::ALL[i].info().operands;
+        let mut j = 0;
+        while j < operands.len() {
+            if matches!(operands[j].kind, Kind::Target) {
+                let target = operands[j].lane;
+                assert!(
+                    matches!(target, 2 | 4),
+                    "which half of its word it is tells where the instruction begins"
+                );
+                assert!(operands[j + 1].lane == counts_behind(target), "the counts follow");
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+};
+
+/// Emits what runs at any place, or again what was emitted for the same purpose in another handler.
+#[inline(always)]
+fn repeat<M: Masm>(known: &mut Places, place: usize, m: &mut M, emit: impl FnOnce(&mut M)) {
+    let known = known.get_mut(place);
+    if let Some(Some(code)) = known {
+        return m.buffer().repeat(code.clone());
+    }
+    let start = m.buffer().position();
+    emit(m);
+    if let Some(known) = known {
+        *known = Some(start..m.buffer().position());
+    }
+}
 
 impl Fetched {
     /// A place in the current instruction.
@@ -46,13 +90,15 @@ impl Fetched {
         M::ROLES.register(M::ROLES.frame, index)
     }
 
-    /// Goes on with the instruction at a distance behind the current pc.
-    #[inline(always)]
-    pub(super) fn next<M: Masm>(m: &mut M, distance: i32) {
-        let (pc, first) = (M::ROLES.interpreter.pc, M::ROLES.scratch[0]);
-        m.load(Access::U16, first, Addr::at(pc, distance));
-        m.lea(W64, pc, Addr::at(pc, distance));
-        Self::go_to(m, first);
+    /// Goes on with the instruction at the current offset.
+    pub(super) fn next<M: Masm>(&mut self, m: &mut M) {
+        let offset = self.offset;
+        repeat(&mut self.known.next, offset as usize / WORD, m, |m| {
+            let (pc, first) = (M::ROLES.interpreter.pc, M::ROLES.scratch[0]);
+            m.load(Access::U16, first, Addr::at(pc, offset));
+            m.lea(W64, pc, Addr::at(pc, offset));
+            Self::go_to(m, first);
+        });
     }
 
     /// Goes to the handler of that number.
@@ -75,49 +121,59 @@ impl Fetched {
         operands.iter().find(|operand| operand.kind == kind).map(|operand| operand.lane)
     }
 
-    /// The counts of the current branch; the one of when it was taken is the first.
-    fn counts<M: Masm>(&self) -> Option<Addr> {
-        let feedback = self.operand(Kind::Feedback).filter(|_| self.profile)?;
-        Some(self.word::<M>(feedback))
+    /// The counts of the current branch, whose target a lane has; the one of when it was taken is the first.
+    #[inline(always)]
+    fn counts<M: Masm>(&self, target: Lane) -> Option<Addr> {
+        self.profile.then(|| self.word::<M>(counts_behind(target)))
     }
 
     /// Goes where a target says, which the image has in bytes.
-    #[inline(always)]
     fn take<M: Masm>(&mut self, m: &mut M, target: Lane) {
         let [first, second, taken] = M::ROLES.scratch;
         let pc = M::ROLES.interpreter.pc;
         let is_backward = self.part.kind == BACKWARD;
+        let from = self.word::<M>(target);
+        // It tells the offset too.
+        let place = from.disp as usize / HALF;
         if is_backward {
-            self.poll(m);
+            self.poll_at_branch(m, place);
         }
-        let counts = self.counts::<M>();
-        m.load(Access::S32W64, first, self.word::<M>(target));
-        if let Some(counts) = counts {
-            m.count(taken, counts);
-        }
-        // A sum of three would take longer, and this is what the next round of a loop waits for.
-        m.int(IntOp::Add, W64, pc, Reg(pc), Imm(self.offset as u64));
-        if counts.is_some() && is_backward {
+        let counts = self.counts::<M>(target);
+        let asks = is_backward && self.profile;
+        repeat(&mut self.known.taken[usize::from(is_backward)], place, m, |m| {
+            m.load(Access::S32W64, first, from);
+            if let Some(counts) = counts {
+                m.count(taken, counts);
+            }
+            // A sum of three would take longer, and this is what the next round of a loop waits for.
+            if self.offset != 0 {
+                m.int(IntOp::Add, W64, pc, Reg(pc), Imm(self.offset as u64));
+            }
+            if asks {
+                m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
+                return m.int(IntOp::And, W32, second, Reg(taken), Imm(u64::from(abi::BACK_EDGES - 1)));
+            }
+            m.load(Access::U16, second, Addr::indexed(pc, first, 0));
             m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
-            m.int(IntOp::And, W32, second, Reg(taken), Imm(u64::from(abi::BACK_EDGES - 1)));
+            Self::go_to(m, second);
+        });
+        if asks {
             m.jump_if(Test { cond: Cond::Eq, width: W32, a: Reg(second), b: Imm(1) }, self.shared.hot);
-            return Self::dispatch(m);
+            Self::dispatch(m);
         }
-        m.load(Access::U16, second, Addr::indexed(pc, first, 0));
-        m.int(IntOp::Add, W64, pc, Reg(pc), Reg(first));
-        Self::go_to(m, second);
     }
 
-    /// Counts that a branch was not taken.
-    #[inline(always)]
-    fn not_taken<M: Masm>(&self, m: &mut M) {
-        if let Some(taken) = self.counts::<M>() {
-            m.count(M::ROLES.scratch[0], Addr { disp: taken.disp + 4, ..taken });
+    /// Counts that the branch to a target was not taken.
+    fn not_taken<M: Masm>(&mut self, m: &mut M, target: Lane) {
+        if let Some(Addr { base, index, disp }) = self.counts::<M>(target) {
+            repeat(&mut self.known.not_taken, disp as usize / WORD, m, |m| {
+                m.count(M::ROLES.scratch[0], Addr { base, index, disp: disp + HALF as i32 });
+            });
         }
     }
 
     /// Where a trap goes.
-    fn trap_exit<M: Masm>(&mut self, m: &mut M, cause: TrapCause) -> crate::template::buffer::Label {
+    fn trap_exit<M: Masm>(&mut self, m: &mut M, cause: TrapCause) -> Label {
         let key = (self.offset, cause);
         if let Some(&(label, _)) = self.traps.iter().find(|&&(_, known)| known == key) {
             return label;
@@ -125,6 +181,33 @@ impl Fetched {
         let label = m.buffer().label();
         self.traps.push((label, key));
         label
+    }
+
+    /// Polls before a branch is taken whose target is at a place, in halves of words from the pc.
+    fn poll_at_branch<M: Masm>(&mut self, m: &mut M, place: usize) {
+        if let Some(&Some(asked)) = self.known.polls.get(place) {
+            return m.jump_if(Self::is_asked::<M>(), asked);
+        }
+        // Where this goes on, all of these go on in the same way.
+        let asked = self.poll_apart(m);
+        if let Some(known) = self.known.polls.get_mut(place) {
+            *known = Some(asked);
+        }
+    }
+
+    /// Polls, with an exit of its own.
+    fn poll_apart<M: Masm>(&mut self, m: &mut M) -> Label {
+        let (asked, resume) = (m.buffer().label(), m.buffer().label());
+        m.jump_if(Self::is_asked::<M>(), asked);
+        m.buffer().bind(resume);
+        self.exits.push((asked, Exit::Poll { offset: self.offset, resume }));
+        asked
+    }
+
+    /// Whether something asks for attention.
+    fn is_asked<M: Masm>() -> Test {
+        let word = Mem(Addr::at(M::ROLES.interpreter.store, abi::store::POLL));
+        Test { cond: Cond::Ne, width: W32, a: word, b: Imm(0) }
     }
 
     /// The address of the current instruction, in the second scratch register.
@@ -230,20 +313,20 @@ impl<M: Masm> Operands<M> for Fetched {
 
     #[inline(always)]
     fn branch(&mut self, m: &mut M, test: Test, target: Lane) {
-        let not_taken = m.buffer().label();
+        let not_taken = m.buffer().near_label();
         m.jump_if(test.inverse(), not_taken);
         self.take(m, target);
         m.buffer().bind(not_taken);
-        self.not_taken(m);
+        self.not_taken(m, target);
     }
 
     #[inline(always)]
     fn branch_float(&mut self, m: &mut M, test: FloatTest, target: Lane) {
-        let not_taken = m.buffer().label();
+        let not_taken = m.buffer().near_label();
         m.jump_if_float(test.inverse(), not_taken);
         self.take(m, target);
         m.buffer().bind(not_taken);
-        self.not_taken(m);
+        self.not_taken(m, target);
     }
 
     fn branch_table(&mut self, m: &mut M, index: Lane) {
@@ -311,11 +394,7 @@ impl<M: Masm> Operands<M> for Fetched {
 
     #[inline(always)]
     fn poll(&mut self, m: &mut M) {
-        let word = Mem(Addr::at(M::ROLES.interpreter.store, abi::store::POLL));
-        let (asked, resume) = (m.buffer().label(), m.buffer().label());
-        m.jump_if(Test { cond: Cond::Ne, width: W32, a: word, b: Imm(0) }, asked);
-        m.buffer().bind(resume);
-        self.exits.push((asked, Exit::Poll { offset: self.offset, resume }));
+        self.poll_apart(m);
     }
 
     fn call(&mut self, m: &mut M) {

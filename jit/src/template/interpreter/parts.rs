@@ -43,15 +43,18 @@ struct Forms {
     kinds: u8,
     /// Lanes that may be in an accumulator, as bits.
     lanes: u16,
+    /// How many forms a kind has: one, and one for each of these.
+    each: u8,
 }
 
 const FORMS: [Forms; Op::ALL.len()] = {
-    let mut forms = [Forms { first: 0, kinds: 0, lanes: 0 }; Op::ALL.len()];
+    let mut forms = [Forms { first: 0, kinds: 0, lanes: 0, each: 0 }; Op::ALL.len()];
     let (mut i, mut next) = (0, 0);
     while i < forms.len() {
         let (kinds, lanes) = kinds_and_lanes(Op::ALL[i]);
-        forms[i] = Forms { first: next, kinds, lanes };
-        next += kinds as u16 * (lanes.count_ones() as u16 + 1);
+        let each = lanes.count_ones() as u8 + 1;
+        forms[i] = Forms { first: next, kinds, lanes, each };
+        next += kinds as u16 * each as u16;
         i += 1;
     }
     forms
@@ -146,7 +149,7 @@ impl Part {
     /// How many there are.
     pub(super) const COUNT: usize = {
         let last = FORMS[Op::ALL.len() - 1];
-        last.first as usize + last.kinds as usize * (last.lanes.count_ones() as usize + 1)
+        last.first as usize + last.kinds as usize * last.each as usize
     };
 
     /// Its number among them.
@@ -157,17 +160,31 @@ impl Part {
             0 => 0,
             held => (forms.lanes & ((1 << held) - 1)).count_ones() as u16 + 1,
         };
-        (forms.first + self.kind as u16 * (forms.lanes.count_ones() as u16 + 1) + place) as usize
+        (forms.first + self.kind as u16 * forms.each as u16 + place) as usize
     }
 
     /// All of them, by their numbers.
-    pub(super) fn all() -> impl Iterator<Item = Part> {
-        Op::ALL.iter().flat_map(|&op| {
-            let forms = FORMS[op as usize];
-            let lanes = (0..16).filter(move |&lane| lane == 0 || forms.lanes >> lane & 1 == 1);
-            (0..forms.kinds).flat_map(move |kind| lanes.clone().map(move |held| Part { op, kind, held }))
-        })
-    }
+    pub(super) const ALL: [Part; Part::COUNT] = {
+        let mut all = [Part { op: Op::Nop, kind: 0, held: 0 }; Part::COUNT];
+        let (mut i, mut number) = (0, 0);
+        while i < Op::ALL.len() {
+            let Forms { kinds, lanes, .. } = FORMS[i];
+            let mut kind = 0;
+            while kind < kinds {
+                // Lane 0 is no operand's, and stands for none.
+                let mut left = lanes | 1;
+                while left != 0 {
+                    all[number] = Part { op: Op::ALL[i], kind, held: left.trailing_zeros() as Lane };
+                    assert!(all[number].number() == number, "in their order");
+                    number += 1;
+                    left &= left - 1;
+                }
+                kind += 1;
+            }
+            i += 1;
+        }
+        all
+    };
 
     /// The form that an instruction is of, with nothing in an accumulator.
     pub(super) fn of(op: Op, words: &[u64], types: &[ValType]) -> Part {

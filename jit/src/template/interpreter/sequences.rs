@@ -2,15 +2,8 @@
 //! programs of the repository execute.
 
 use bytecode_spec::Op;
-use smallvec::SmallVec;
 
-use super::parts::Part;
 use crate::template::operands::Lane;
-
-/// The instructions of the sequence of that number.
-pub(super) fn parts(sequence: usize) -> SmallVec<[Part; 4]> {
-    SEQUENCES[sequence].iter().map(|&(op, kind, held)| Part { op, kind, held }).collect()
-}
 
 /// Of each instruction the opcode, the kind and the lane of what is in an accumulator. The beginning of a sequence of more than two
 /// is in the list too, before it.
