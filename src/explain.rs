@@ -97,13 +97,15 @@ fn explain_code(out: &mut String, module: &Module, function: &OptimizedFunction)
         let name = |func| module.verified().func_name(func);
         let within = call.within.map_or(String::new(), |func| format!(" in {}", name(func)));
         let what = match call.inlining {
+            Inlining::Whole if call.is_guarded => "inlined behind a test for it",
             Inlining::Whole => "inlined",
             Inlining::UntilEarlyReturn => "inlined up to where it returns early, and called otherwise",
             Inlining::TooDeep => "called, since no more functions are inlined into each other",
             Inlining::OverBudget => "called, since enough code is inlined already",
             Inlining::NotOffered | _ => "called, since it is too large to be inlined, or needs a frame",
         };
-        line(out, format_args!("  call at pc {}{within} of {}: {what}", call.pc, name(call.callee)));
+        let mostly = if call.is_guarded { "mostly " } else { "" };
+        line(out, format_args!("  call at pc {}{within} {mostly}of {}: {what}", call.pc, name(call.callee)));
     }
     for exit in &function.side_exits {
         let why = match exit.reason {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use strata::{
-    Candidate, Config, Decision, Engine, Error, Event, FuncIndex, Instance, Linker, Module, Policy, Reason,
-    Refusal, Store, Thresholds, Tier,
+    Candidate, Config, Decision, Engine, Error, Event, FuncIndex, Inlining, Instance, Linker, Module, Policy,
+    Reason, Refusal, Store, Thresholds, Tier,
 };
 
 type Result<T = (), E = Error> = std::result::Result<T, E>;
@@ -510,6 +510,60 @@ fn what_is_too_large_to_be_optimized_stays_in_template_code() -> Result {
     if has_machine_code() {
         assert_eq!(module.refused(), [(FuncIndex(0), Refusal::TooLargeToOptimize)]);
         assert_eq!(module.functions_run(), [(Tier::Template, 1)]);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_same_function_of_another_instance_is_not_compiled_in_place() -> Result {
+    let thresholds = Thresholds { tier2_back_edges: 4096, tier2_calls: 100, ..Thresholds::PRODUCTION };
+    let engine = Engine::new(Config::new().policy(thresholds).workers(0));
+    let owner = Module::new(&engine, "table @t funcref 2 export \"t\"")?;
+    let module = Module::new(
+        &engine,
+        "import table @t funcref 2 from \"owner\" \"t\"
+        type @get () -> i32
+        global @mine: mut i32 = 0
+        func @get() -> i32 {
+          %v: i32 = global.get @mine
+          ret %v
+        }
+        func @put(%at: i32, %value: i32) export {
+          %f: funcref = ref.func @get
+          table.set @t[%at], %f
+          global.set @mine, %value
+          ret
+        }
+        func @sum(%at: i32, %n: i32) -> i32 export {
+          reg %v: i32, %sum: i32
+        again:
+          %v = call_indirect @get @t[%at]()
+          %sum = add.i32 %sum, %v
+          %n = sub.i32 %n, 1
+          br.nez.i32 %n, again
+          ret %sum
+        }",
+    )?;
+    let mut store = Store::new(&engine, ());
+    let mut linker = Linker::new(&engine);
+    let owner = linker.instantiate(&mut store, &owner)?;
+    linker.instance(&store, "owner", owner)?;
+    for at in 0..2 {
+        let instance = linker.instantiate(&mut store, &module)?;
+        let put = instance.typed_func::<(i32, i32), ()>(&store, "put")?;
+        put.call(&mut store, (at, at + 1))?;
+        let sum = instance.typed_func::<(i32, i32), i32>(&store, "sum")?;
+        for _ in 0..200 {
+            assert_eq!(sum.call(&mut store, (at, 100))?, 100 * (at + 1));
+        }
+        // The first instance's function, called from the second.
+        assert_eq!(sum.call(&mut store, (0, 100))?, 100);
+    }
+    if has_machine_code() {
+        let optimized = module.optimized();
+        let sum = optimized.iter().find(|function| function.func == FuncIndex(2)).expect("it is optimized");
+        let guess = sum.calls.iter().find(|call| call.is_guarded).expect("one function was called");
+        assert_eq!((guess.callee, guess.inlining), (FuncIndex(0), Inlining::Whole));
     }
     Ok(())
 }

@@ -28,17 +28,22 @@ pub mod frame {
 ///
 /// Numbers of optimized code are negative, and small, so that they are immediate operands. There, the instruction may be one of an
 /// inlined function. The number then is a path: the instruction of the function whose code it is, a call, and one for each function that
-/// is inlined there. It tells what frames there would be.
+/// is inlined there, with which of the functions that the call may call it is. It tells what frames there would be.
 pub mod place {
     /// Bits for the number of functions that are inlined into each other,
     const DEPTH_BITS: u32 = 3;
-    /// and for the instruction in each of them.
+    /// for the instruction in each of them,
     const PC_BITS: u32 = 6;
+    /// and for which of the call's targets it is.
+    const TARGET_BITS: u32 = 2;
+    const STEP_BITS: u32 = PC_BITS + TARGET_BITS;
 
     /// Functions inlined into each other that a path has room for.
     pub const MAX_DEPTH: usize = 4;
     /// Words of code of an inlined function that it has room for.
     pub const MAX_WORDS: usize = 1 << PC_BITS;
+    /// Functions that may be inlined at one call.
+    pub const MAX_TARGETS: usize = 1 << TARGET_BITS;
 
     /// The instruction at bytecode `pc` in code of the template compiler.
     pub const fn template(pc: u32) -> u64 {
@@ -50,18 +55,19 @@ pub mod place {
         negative(pc as u64, 0)
     }
 
-    /// The instruction at `pc` of a function that is inlined at the call that is at a place in optimized code.
-    pub const fn inlined(call: u64, pc: u32) -> u64 {
+    /// The instruction at `pc` of the function that is inlined, as that `target` of the call, at the call that is at a place in
+    /// optimized code. A call that names its callee has one target, 0.
+    pub const fn inlined(call: u64, target: u32, pc: u32) -> u64 {
         let (path, depth) = path(call);
-        assert!(depth < MAX_DEPTH as u64 && (pc as usize) < MAX_WORDS);
-        negative(path << PC_BITS | pc as u64, depth + 1)
+        assert!(depth < MAX_DEPTH as u64 && (target as usize) < MAX_TARGETS && (pc as usize) < MAX_WORDS);
+        negative(path << STEP_BITS | (target as u64) << PC_BITS | pc as u64, depth + 1)
     }
 
     const fn negative(path: u64, depth: u64) -> u64 {
         !((path << DEPTH_BITS | depth) << 1)
     }
 
-    /// The pcs of a path, and how many but the first there are.
+    /// The steps of a path, and how many but the first there are.
     const fn path(place: u64) -> (u64, u64) {
         let number = !place >> 1;
         (number >> DEPTH_BITS, number & ((1 << DEPTH_BITS) - 1))
@@ -74,8 +80,15 @@ pub mod place {
         Template(u32),
         /// One of optimized code.
         Optimized(u32),
-        /// One of a function that is inlined at the call at a place.
-        Inlined(u64, u32),
+        /// One of a function that is inlined.
+        Inlined {
+            /// The place of the call.
+            call: u64,
+            /// Which of the call's targets it is.
+            target: u32,
+            /// The instruction.
+            pc: u32,
+        },
     }
 
     /// What a place is; `None` for an address.
@@ -89,8 +102,13 @@ pub mod place {
         match path(place) {
             (pc, 0) => Some(Parts::Optimized(pc as u32)),
             (path, depth) => {
-                let call = negative(path >> PC_BITS, depth - 1);
-                Some(Parts::Inlined(call, path as u32 & (MAX_WORDS as u32 - 1)))
+                let call = negative(path >> STEP_BITS, depth - 1);
+                let (target, pc) = (path as u32 >> PC_BITS, path as u32);
+                Some(Parts::Inlined {
+                    call,
+                    target: target & (MAX_TARGETS as u32 - 1),
+                    pc: pc & (MAX_WORDS as u32 - 1),
+                })
             }
         }
     }
@@ -109,9 +127,9 @@ pub mod place {
             );
             let mut place = optimized(39_999);
             assert_eq!(parts(place), Some(Parts::Optimized(39_999)));
-            for pc in [63, 0, 17, 63] {
-                let inner = inlined(place, pc);
-                assert_eq!(parts(inner), Some(Parts::Inlined(place, pc)));
+            for (target, pc) in [(0, 63), (3, 0), (1, 17), (3, 63)] {
+                let inner = inlined(place, target, pc);
+                assert_eq!(parts(inner), Some(Parts::Inlined { call: place, target, pc }));
                 assert_eq!(super::super::trap::parts(super::super::trap::at(inner, 7)), (inner, 7));
                 place = inner;
             }
@@ -303,10 +321,11 @@ pub mod object {
 /// What a trap leaves in the store context: the instruction's place, and the cause's code.
 pub mod trap {
     /// Bits of a cause. The others hold a place: a number with its sign, or an address, which has none.
-    pub const CAUSE_BITS: u32 = 16;
+    pub const CAUSE_BITS: u32 = 8;
 
     /// The word for a trap at a [place](super::place).
     pub const fn at(place: u64, cause: u16) -> u64 {
+        assert!(cause < 1 << CAUSE_BITS);
         place << CAUSE_BITS | cause as u64
     }
 
@@ -314,7 +333,7 @@ pub mod trap {
     pub const fn parts(word: u64) -> (u64, u16) {
         let is_number = word >> CAUSE_BITS & 1 == 1;
         let place = if is_number { (word as i64 >> CAUSE_BITS) as u64 } else { word >> CAUSE_BITS };
-        (place, word as u16)
+        (place, word as u16 & ((1 << CAUSE_BITS) - 1))
     }
 
     /// In place of a pc: the function of the frame has not started; its caller's call is where it stopped.

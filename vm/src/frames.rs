@@ -10,7 +10,7 @@
 //! | -2 | version of the function, or null: a frame that holds a host function's arguments |
 //! | -1 | instance context that the function runs in; for a host function, its record |
 
-use bytecode_spec::{Pc, isa};
+use bytecode_spec::Pc;
 use strata_jit::abi;
 use strata_jit::abi::place::Parts;
 use strata_jit::template::host::Machine;
@@ -105,8 +105,14 @@ pub(crate) enum Place {
     Behind(*const u64),
     /// The current instruction, or the call, of machine code; by its pc.
     Pc(Pc, Tier),
-    /// The same, of a function that is inlined at the call at a place of optimized code, which is that [number](abi::place).
-    Inlined(u64, Pc),
+    /// The same, of a function that is inlined in optimized code.
+    Inlined {
+        /// The [number](abi::place) of the call's place.
+        call: u64,
+        /// Which of the call's targets it is.
+        target: u32,
+        pc: Pc,
+    },
 }
 
 impl Place {
@@ -124,7 +130,7 @@ impl Place {
         Some(match abi::place::parts(place)? {
             Parts::Template(pc) => Place::Pc(Pc(pc), Tier::Template),
             Parts::Optimized(pc) => Place::Pc(Pc(pc), Tier::Optimizing),
-            Parts::Inlined(call, pc) => Place::Inlined(call, Pc(pc)),
+            Parts::Inlined { call, target, pc } => Place::Inlined { call, target, pc: Pc(pc) },
         })
     }
 
@@ -135,7 +141,7 @@ impl Place {
             Place::Behind(address) => address,
             Place::Pc(pc, Tier::Optimizing) => abi::place::optimized(pc.0) as *const u64,
             Place::Pc(pc, _) => abi::place::template(pc.0) as *const u64,
-            Place::Inlined(call, pc) => abi::place::inlined(call, pc.0) as *const u64,
+            Place::Inlined { call, target, pc } => abi::place::inlined(call, target, pc.0) as *const u64,
         }
     }
 
@@ -144,7 +150,7 @@ impl Place {
         match self {
             Place::At(address) | Place::Behind(address) => version.tier_at(address.addr()),
             Place::Pc(_, tier) => tier,
-            Place::Inlined(..) => Tier::Optimizing,
+            Place::Inlined { .. } => Tier::Optimizing,
         }
     }
 
@@ -153,7 +159,7 @@ impl Place {
         match self {
             Place::At(address) => version.pc_of(address.addr()),
             Place::Behind(address) => version.pc_of(address.addr() - 1),
-            Place::Pc(pc, _) | Place::Inlined(_, pc) => pc,
+            Place::Pc(pc, _) | Place::Inlined { pc, .. } => pc,
         }
     }
 }
@@ -161,11 +167,11 @@ impl Place {
 /// The function whose instruction is at a place in code of `version`, which may be inlined there; and how many words behind the
 /// registers of `version` its own would be.
 pub(crate) fn function_at(version: &Version, place: Place) -> (&Version, usize) {
-    let Place::Inlined(call, _) = place else { return (version, 0) };
+    let Place::Inlined { call, target, .. } = place else { return (version, 0) };
     let call = Place::named(call);
     let (caller, words) = function_at(version, call);
-    let (call, _) = isa::Call::read(&caller.function().code[call.pc(caller).index()..]);
-    (caller.loaded().uncalled_version(call.func), words + caller.frame_words as usize)
+    let func = caller.inlined_at(call.pc(caller), target);
+    (caller.loaded().uncalled_version(func), words + caller.frame_words as usize)
 }
 
 /// What the walker finds, innermost first.
@@ -188,7 +194,7 @@ pub(crate) unsafe fn walk<'a>(mut frame: Frame, mut place: Place, mut visit: imp
             match frame.version().as_ref() {
                 Some(version) => {
                     visit(Activation::Code(function_at(version, place).0, place));
-                    while let Place::Inlined(call, _) = place {
+                    while let Place::Inlined { call, .. } = place {
                         place = Place::named(call);
                         visit(Activation::Code(function_at(version, place).0, place));
                     }

@@ -173,7 +173,7 @@ fn print_optimized(
         match place {
             None => push(&mut out, format_args!("\n")),
             Some(place) => match Place::named(place) {
-                place @ Place::Inlined(_, pc) => {
+                place @ Place::Inlined { pc, .. } => {
                     let (inlined, _) = function_at(version, place);
                     push(
                         &mut out,

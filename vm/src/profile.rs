@@ -126,10 +126,7 @@ impl FunctionProfile {
             let Some(feedback) = kind(Kind::Feedback) else { return };
             if op.info().effects.has(Effect::Calls) {
                 profile.indirect_calls.extend(calls.next().map(|counts| {
-                    let known = counts.functions.iter().zip(&counts.counts);
-                    let known = known.map(|(f, n)| (f.load(Ordering::Relaxed), n.load(Ordering::Relaxed)));
-                    let targets = known.filter(|&(f, _)| f != 0);
-                    let targets = targets.map(|(f, n)| (version.loaded().func_of(f - 1), n)).collect();
+                    let targets = counts.seen().map(|(f, n)| (version.loaded().func_of(f), n)).collect();
                     let others = counts.others.load(Ordering::Relaxed);
                     IndirectCallProfile { pc, line, targets, others }
                 }));
@@ -178,7 +175,7 @@ impl Lines {
 
 impl LoadedModule {
     /// The function of that [identity](crate::context::FuncRecord::identity), if it is of this module.
-    fn func_of(&self, identity: u64) -> Option<FuncIndex> {
+    pub(crate) fn func_of(&self, identity: u64) -> Option<FuncIndex> {
         let offset = identity.checked_sub(self.slots.as_ptr().addr() as u64)?;
         let position = offset / size_of::<CodeSlot>() as u64;
         let is_slot =

@@ -4,7 +4,7 @@ use bytecode_spec::isa::{self, List, OpRow};
 use bytecode_spec::{FuncIndex, Reg, TableIndex, TrapCause, TypeIndex, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, SigRef, Signature, Value};
+use cranelift_codegen::ir::{AbiParam, Block, BlockArg, InstBuilder, SigRef, Signature, Value};
 use cranelift_codegen::isa::CallConv;
 
 use super::Reason;
@@ -63,7 +63,7 @@ impl Translator<'_, '_> {
         let outermost = self.outer.first().unwrap_or(&self.scope);
         let inlined = self.outer.iter().skip(1).chain(self.outer.first().map(|_| &self.scope));
         inlined.fold(abi::place::optimized(outermost.pc as u32), |call, scope| {
-            abi::place::inlined(call, scope.pc as u32)
+            abi::place::inlined(call, scope.target, scope.pc as u32)
         })
     }
 
@@ -96,7 +96,7 @@ impl Translator<'_, '_> {
     }
 
     /// A list of the current instruction.
-    fn regs(&self, list: List) -> Vec<Reg> {
+    pub(super) fn regs(&self, list: List) -> Vec<Reg> {
         list.regs(&self.scope.code[self.scope.pc..]).collect()
     }
 
@@ -174,10 +174,72 @@ impl Translator<'_, '_> {
 
     pub(super) fn call(&mut self, i: isa::Call) {
         let (args, results) = (self.regs(i.args), self.regs(i.results));
-        if !self.inline(i, &args, &results) {
-            self.call_func(i.func, &args, &results);
-            self.polled = true;
+        match self.offer(i.func, false) {
+            Some(offer) => {
+                let done = self.block_for(&results);
+                self.inline(offer, 0, &args, &results, done);
+                self.join(done, &results);
+            }
+            None => {
+                self.call_func(i.func, &args, &results);
+                self.polled = true;
+            }
         }
+    }
+
+    /// Functions that the call mostly calls are compiled in place, behind tests for whether it does.
+    pub(super) fn call_indirect(&mut self, i: isa::CallIndirect) {
+        let (args, results) = (self.regs(i.args), self.regs(i.results));
+        let record = self.record_at(i.index, i.table);
+        let pc = self.scope.pc;
+        let targets = self.scope.targets.iter().find(|targets| targets.pc.index() == pc);
+        let mut done = None;
+        for &(number, func) in targets.iter().flat_map(|targets| &targets.functions) {
+            let Some(offer) = self.offer(func, true) else { continue };
+            let done = *done.get_or_insert_with(|| self.block_for(&results));
+            // It is of this instance, so it has the same context.
+            let expected = self.element(abi::instance::RECORDS, func.0);
+            let (is_it, other) = (self.b.create_block(), self.b.create_block());
+            let differs = self.b.ins().icmp(IntCC::NotEqual, record, expected);
+            self.b.ins().brif(differs, other, &[], is_it, &[]);
+            self.start(is_it);
+            self.inline(offer, number, &args, &results, done);
+            self.start(other);
+        }
+        self.check_record(record, i.ty);
+        self.call_record(record, &args, &results);
+        if let Some(done) = done {
+            self.leave_for(done, &results);
+            self.join(done, &results);
+        }
+    }
+
+    /// A block that takes the values of registers.
+    fn block_for(&mut self, regs: &[Reg]) -> Block {
+        let block = self.b.create_block();
+        for &reg in regs {
+            let ty = type_of(self.type_of(reg));
+            self.b.append_block_param(block, ty);
+        }
+        block
+    }
+
+    /// Goes to such a block with the values of registers, which may be other ones.
+    pub(super) fn leave_for(&mut self, block: Block, regs: &[Reg]) {
+        let values: Vec<BlockArg> = regs.iter().map(|&reg| BlockArg::Value(self.get(reg))).collect();
+        self.b.ins().jump(block, &values);
+    }
+
+    /// Goes on in such a block, that nothing else will go to.
+    fn join(&mut self, block: Block, regs: &[Reg]) {
+        self.start(block);
+        for (n, &reg) in regs.iter().enumerate() {
+            let value = self.b.block_params(block)[n];
+            self.set(reg, value);
+        }
+        // What is known of one way is not known of the others.
+        self.places.clear();
+        self.polled = false;
     }
 
     /// Calls a function of the module.
@@ -188,8 +250,7 @@ impl Translator<'_, '_> {
         self.take_results(bits, results);
     }
 
-    pub(super) fn call_record(&mut self, record: Value, args: List, results: List) {
-        let (args, results) = (self.regs(args), self.regs(results));
+    pub(super) fn call_record(&mut self, record: Value, args: &[Reg], results: &[Reg]) {
         // Not to be moved in front of a test for null. (The same for the instance.)
         let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
         let [with_slot, by_slot, by_helper, done] = [(); 4].map(|()| self.b.create_block());
@@ -203,7 +264,7 @@ impl Translator<'_, '_> {
 
         self.start(by_slot);
         let instance = self.load_word(Region::Tables, record, abi::record::INSTANCE);
-        let bits = self.call_slot(slot, entry, instance, &args);
+        let bits = self.call_slot(slot, entry, instance, args);
         self.b.ins().jump(done, &[BlockArg::Value(bits)]);
 
         self.start(by_helper);
@@ -222,14 +283,18 @@ impl Translator<'_, '_> {
 
         self.start(done);
         let bits = self.b.block_params(done)[0];
-        self.take_results(bits, &results);
+        self.take_results(bits, results);
     }
 
-    /// The record at an index of a table, of a function of that type.
-    pub(super) fn indirect_record(&mut self, index: Reg, table: TableIndex, ty: TypeIndex) -> Value {
+    /// The record at an index of a table, or null.
+    pub(super) fn record_at(&mut self, index: Reg, table: TableIndex) -> Value {
         let index = self.get(index);
         let place = self.table_place(table, index);
-        let record = self.load_word(Region::Tables, place, 0);
+        self.load_word(Region::Tables, place, 0)
+    }
+
+    /// Traps unless a record is there, and of a function of that type.
+    pub(super) fn check_record(&mut self, record: Value, ty: TypeIndex) {
         let is_null = self.is(record, 0);
         self.trap_if(is_null, TrapCause::IndirectCallToNull);
         let signatures = self.load_constant(self.context, abi::instance::SIGNATURES);
@@ -238,7 +303,6 @@ impl Translator<'_, '_> {
         let found = self.b.ins().load(I32, flags, record, abi::record::SIGNATURE);
         let differs = self.b.ins().icmp(IntCC::NotEqual, expected, found);
         self.trap_if(differs, TrapCause::IndirectCallTypeMismatch);
-        record
     }
 
     pub(super) fn tail_call(&mut self, i: isa::TailCall) {
@@ -271,7 +335,7 @@ impl Translator<'_, '_> {
     pub(super) fn ret(&mut self, values: List) {
         let values = self.regs(values);
         if let Some(done) = self.scope.done {
-            return self.ret_inlined(done, &values);
+            return self.leave_for(done, &values);
         }
         let bits = match values.first() {
             Some(&first) => {

@@ -1,5 +1,8 @@
 //! Calls of small functions of the module, compiled in place.
 //!
+//! An indirect call may call anything. Where it mostly called few functions so far, a test goes before each of these (G. Aigner and
+//! U. Hölzle, Eliminating Virtual Function Calls in C++ Programs, ECOOP 1996): whether the function's record is that of the instance.
+//!
 //! An inlined function has a frame where a call would have put it, but nothing is ever written there: what it calls and where it traps is
 //! named by the [path](crate::abi::place) of calls that leads there. It has no side exits, so no other tier has to go on in it.
 //!
@@ -8,15 +11,14 @@
 
 use std::rc::Rc;
 
-use bytecode_spec::isa::{self, OpRow, Words, each_row};
+use bytecode_spec::isa::{OpRow, Words, each_row};
 use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, ShapeKind, liveness};
-use cranelift_codegen::ir::{BlockArg, InstBuilder};
+use cranelift_codegen::ir::Block;
 use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
 use super::translate::{Scope, Translator};
-use super::values::type_of;
-use super::{CallSite, Edge, Entry, Inlining};
+use super::{CallSite, CallTargets, Edge, Entry, Inlining};
 use crate::abi;
 use crate::abi::place::{MAX_DEPTH as MAX_PATH, MAX_WORDS};
 
@@ -38,6 +40,8 @@ pub struct Callee {
     pub frame_words: u32,
     /// See [`Request::costs`](super::Request::costs).
     pub costs: Vec<u32>,
+    /// See [`Request::targets`](super::Request::targets).
+    pub targets: Vec<CallTargets>,
 }
 
 impl Callee {
@@ -69,30 +73,47 @@ fn is_inlinable(row: OpRow, words: &[u64]) -> bool {
     is_simple && !(row.calls && row.ends)
 }
 
+/// A function that is to be inlined at a call.
+pub(super) struct Offer<'a> {
+    callee: &'a Callee,
+    /// What of it.
+    graph: Graph,
+    is_whole: bool,
+}
+
 impl<'a> Translator<'a, '_> {
-    /// Compiles a call in place, if the function may be inlined.
-    pub(super) fn inline(&mut self, i: isa::Call, args: &[Reg], results: &[Reg]) -> bool {
-        let (inlining, inlined) = self.decide(i.func);
+    /// The function, if it may be inlined at the current call, which may be of others if it `is_guarded`.
+    pub(super) fn offer(&mut self, func: FuncIndex, is_guarded: bool) -> Option<Offer<'a>> {
+        let (inlining, inlined) = self.decide(func);
         let (within, pc) = (self.scope.inlined, Pc(self.scope.pc as u32));
-        self.calls.push(CallSite { within, pc, callee: i.func, inlining });
-        let Some((callee, graph)) = inlined else { return false };
-        let is_whole = inlining == Inlining::Whole;
+        self.calls.push(CallSite { within, pc, callee: func, is_guarded, inlining });
+        let (callee, graph) = inlined?;
+        Some(Offer { callee, graph, is_whole: inlining == Inlining::Whole })
+    }
+
+    /// Compiles a function in place, as that target of the current call, up to where it goes to `done` with its results.
+    pub(super) fn inline(
+        &mut self,
+        offer: Offer<'a>,
+        target: u32,
+        args: &[Reg],
+        results: &[Reg],
+        done: Block,
+    ) {
+        let Offer { callee, graph, is_whole } = offer;
         if is_whole {
             self.inlined_words += callee.function.code.len();
         }
         let values: Vec<_> = args.iter().map(|&reg| self.get(reg)).collect();
-        let done = self.b.create_block();
-        for &reg in results {
-            let ty = type_of(self.type_of(reg));
-            self.b.append_block_param(done, ty);
-        }
         let rest = (!is_whole).then(|| self.b.create_block());
         let first_variable = self.variables;
         self.declare(&callee.function.registers);
-        let mut scope = Scope::new(&callee.function, &callee.costs, callee.frame_words, Rc::new(graph));
+        let mut scope =
+            Scope::new(&callee.function, &callee.costs, callee.frame_words, &callee.targets, Rc::new(graph));
         scope.first_variable = first_variable;
         scope.offset = self.callee();
-        scope.inlined = Some(i.func);
+        scope.inlined = Some(callee.func);
+        scope.target = target;
         scope.done = Some(done);
         scope.rest = rest;
         self.outer.push(std::mem::replace(&mut self.scope, scope));
@@ -111,17 +132,9 @@ impl<'a> Translator<'a, '_> {
         self.places.clear();
         if let Some(rest) = rest {
             self.start(rest);
-            self.call_func(i.func, args, results);
-            self.ret_inlined(done, results);
+            self.call_func(callee.func, args, results);
+            self.leave_for(done, results);
         }
-        self.start(done);
-        for (n, &reg) in results.iter().enumerate() {
-            let value = self.b.block_params(done)[n];
-            self.set(reg, value);
-        }
-        // Not on all ways.
-        self.polled = false;
-        true
     }
 
     /// Whether a function is inlined where it is called now, and what of it.
@@ -151,12 +164,6 @@ impl<'a> Translator<'a, '_> {
             Ok(graph) => (inlining, Some((callee, graph))),
             Err(_) => (Inlining::NotOffered, None),
         }
-    }
-
-    /// Returns from an inlined function.
-    pub(super) fn ret_inlined(&mut self, done: cranelift_codegen::ir::Block, values: &[Reg]) {
-        let values: Vec<BlockArg> = values.iter().map(|&reg| BlockArg::Value(self.get(reg))).collect();
-        self.b.ins().jump(done, &values);
     }
 }
 

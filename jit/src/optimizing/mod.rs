@@ -61,6 +61,8 @@ pub struct Request {
     pub never: Vec<Edge>,
     /// Functions that it calls, or that these call, and that may be inlined: each [fits](Callee::fits).
     pub callees: Vec<Callee>,
+    /// What its indirect calls mostly call, by ascending pc.
+    pub targets: Vec<CallTargets>,
     /// For tests: branches are left by side exits every so many times; 0 for never.
     pub stress: u32,
 }
@@ -72,6 +74,16 @@ pub enum Entry {
     Start,
     /// They are at the head of a loop, their registers in the frame. The code takes context and slot alone, and has that loop alone.
     Loop(Pc),
+}
+
+/// What an indirect call mostly calls, as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallTargets {
+    /// The call.
+    pub pc: Pc,
+    /// Functions of the module and of the call's type, the most frequent first, by numbers that tell them apart wherever the call is
+    /// compiled: below [`MAX_TARGETS`](crate::abi::place::MAX_TARGETS).
+    pub functions: Vec<(u32, FuncIndex)>,
 }
 
 /// A way that a branch can go.
@@ -99,11 +111,12 @@ pub struct OptimizedCode {
     pub exits: Vec<Exit>,
     /// Bytecode instructions that were compiled.
     pub instructions: u32,
-    /// What became of calls of functions of the module, in the order in which they were compiled.
+    /// What became of calls of functions of the module, and of indirect calls that mostly call one, in the order in which they were
+    /// compiled.
     pub calls: Vec<CallSite>,
 }
 
-/// A call of a function of the module, and what became of it.
+/// A call of a function of the module, or one that mostly calls that, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallSite {
     /// The inlined function that the call is in; `None` for the function that is compiled.
@@ -112,6 +125,8 @@ pub struct CallSite {
     pub pc: Pc,
     /// The function that is called.
     pub callee: FuncIndex,
+    /// Whether it is a guess: the call is indirect, and tests whether it calls that function.
+    pub is_guarded: bool,
     /// What became of it.
     pub inlining: Inlining,
 }

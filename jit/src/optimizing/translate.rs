@@ -20,7 +20,7 @@ use super::constants::constants;
 use super::exits::State;
 use super::graph::Graph;
 use super::values::{Invariant, Region, type_of};
-use super::{CallSite, Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
+use super::{CallSite, CallTargets, Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
 use crate::abi::{self, Helper, Place};
 
 /// What a function becomes.
@@ -76,6 +76,7 @@ pub(super) struct Scope<'a> {
     pub(super) code: &'a [u64],
     pub(super) costs: &'a [u32],
     pub(super) frame_words: u32,
+    pub(super) targets: &'a [CallTargets],
     /// Registers that are never anything else.
     pub(super) constants: Vec<Option<u64>>,
     pub(super) graph: Rc<Graph>,
@@ -88,8 +89,10 @@ pub(super) struct Scope<'a> {
     pub(super) first_variable: u32,
     /// Bytes from the pinned frame to its own.
     pub(super) offset: i32,
-    /// Which function of the module it is, if it is inlined.
+    /// Which function of the module it is, if it is inlined,
     pub(super) inlined: Option<FuncIndex>,
+    /// and which of the call's targets.
+    pub(super) target: u32,
     /// Where it returns to, if it is inlined.
     pub(super) done: Option<Block>,
     /// Where it goes on if only what it does before an early return is inlined.
@@ -101,6 +104,7 @@ impl<'a> Scope<'a> {
         function: &'a Function,
         costs: &'a [u32],
         frame_words: u32,
+        targets: &'a [CallTargets],
         graph: Rc<Graph>,
     ) -> Scope<'a> {
         let count = graph.reached().last().map_or(0, |(block, ..)| block + 1);
@@ -109,6 +113,7 @@ impl<'a> Scope<'a> {
             code: &function.code,
             costs,
             frame_words,
+            targets,
             constants: constants(function),
             graph,
             pc: 0,
@@ -117,6 +122,7 @@ impl<'a> Scope<'a> {
             first_variable: 0,
             offset: 0,
             inlined: None,
+            target: 0,
             done: None,
             rest: None,
         }
@@ -159,7 +165,7 @@ pub(super) fn translate(
         b,
         request,
         target,
-        scope: Scope::new(&request.function, &request.costs, request.frame_words, graph),
+        scope: Scope::new(&request.function, &request.costs, request.frame_words, &request.targets, graph),
         outer: Vec::new(),
         inlined_words: 0,
         variables: 0,
@@ -631,12 +637,12 @@ impl Visitor for Translator<'_, '_> {
 
     fn visit_call_import(&mut self, _: isa::CallImportOp, i: isa::CallImport) {
         let record = self.element(abi::instance::RECORDS, i.func.0);
-        self.call_record(record, i.args, i.results);
+        let (args, results) = (self.regs(i.args), self.regs(i.results));
+        self.call_record(record, &args, &results);
     }
 
     fn visit_call_indirect(&mut self, _: isa::CallIndirectOp, i: isa::CallIndirect) {
-        let record = self.indirect_record(i.index, i.table, i.ty);
-        self.call_record(record, i.args, i.results);
+        self.call_indirect(i);
     }
 
     fn visit_tail_call(&mut self, _: isa::TailCallOp, i: isa::TailCall) {
@@ -651,7 +657,8 @@ impl Visitor for Translator<'_, '_> {
 
     fn visit_tail_call_indirect(&mut self, _: isa::TailCallIndirectOp, i: isa::TailCallIndirect) {
         self.poll(Reason::Poll);
-        let record = self.indirect_record(i.index, i.table, i.ty);
+        let record = self.record_at(i.index, i.table);
+        self.check_record(record, i.ty);
         self.tail_call_record(record, i.args);
     }
 

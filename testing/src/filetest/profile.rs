@@ -1,6 +1,9 @@
 //! What directives expect of a profile.
 
-use strata::{BranchProfile, FunctionProfile, IndirectCallProfile, Module, OptimizedFunction, SourceLine};
+use strata::{
+    BranchProfile, CallSite, FunctionProfile, IndirectCallProfile, Inlining, Module, OptimizedFunction,
+    SourceLine,
+};
 
 use super::case::Case;
 use crate::configuration::Configuration;
@@ -8,7 +11,9 @@ use crate::configuration::Configuration;
 /// Whether a configuration tells what an expectation is of.
 pub(super) fn is_known(of: &str, configuration: &Configuration) -> bool {
     match of {
-        "compilations" | "recompilations" | "loop_entries" | "side_exits" => configuration.optimizes,
+        "compilations" | "recompilations" | "loop_entries" | "side_exits" | "guarded" => {
+            configuration.optimizes
+        }
         _ => configuration.profile,
     }
 }
@@ -68,6 +73,12 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
         ("side_exits", [name]) => {
             let exits = optimized(name).map_or(Vec::new(), |f| f.side_exits);
             Ok(exits.iter().map(|exit| u64::from(exit.count)).sum())
+        }
+        ("guarded", [name]) => {
+            let calls = optimized(name).map_or(Vec::new(), |f| f.calls);
+            let is_inlined =
+                |call: &&CallSite| matches!(call.inlining, Inlining::Whole | Inlining::UntilEarlyReturn);
+            Ok(calls.iter().filter(|call| call.is_guarded).filter(is_inlined).count() as u64)
         }
         ("targets", [place]) => Ok(calls(case.line(place)?)?.targets.len() as u64),
         ("others", [place]) => Ok(calls(case.line(place)?)?.others.into()),

@@ -11,6 +11,7 @@ use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Function, Kind, Op, Pc, liveness};
 
 use strata_jit::abi;
+use strata_jit::abi::place::MAX_TARGETS;
 use strata_jit::template::interpreter::Source;
 
 use super::{CodeObject, CodeSlot, LoadedModule, Optimized, Way};
@@ -118,6 +119,9 @@ pub(crate) struct TargetCounts {
     pub(crate) counts: [AtomicU32; 4],
     /// Calls of functions beyond the four: more than none makes the call megamorphic.
     pub(crate) others: AtomicU32,
+    /// Functions of the module that were offered to be inlined, plus one; 0 for a free place. A function stays at its place, by the number of
+    /// which optimized code names it.
+    offered: [AtomicU32; MAX_TARGETS],
 }
 
 impl TargetCounts {
@@ -133,6 +137,30 @@ impl TargetCounts {
             }
         }
         bump(&self.others);
+    }
+}
+
+impl TargetCounts {
+    /// Functions by their identities, and how often each was called.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (u64, u32)> {
+        let known = self.functions.iter().zip(&self.counts);
+        let known = known.map(|(f, n)| (f.load(Ordering::Relaxed), n.load(Ordering::Relaxed)));
+        known.filter(|&(f, _)| f != 0).map(|(f, n)| (f - 1, n))
+    }
+
+    /// The number of a function among those that were offered to be inlined; `None` if there are too many others.
+    pub(crate) fn offer(&self, func: FuncIndex) -> Option<u32> {
+        let wanted = func.0 + 1;
+        let place = self.offered.iter().position(|place| {
+            let found = place.compare_exchange(0, wanted, Ordering::Relaxed, Ordering::Relaxed);
+            found.is_ok() || found == Err(wanted)
+        });
+        place.map(|place| place as u32)
+    }
+
+    /// The function that was offered by that number.
+    fn offered(&self, number: u32) -> FuncIndex {
+        FuncIndex(self.offered[number as usize].load(Ordering::Relaxed) - 1)
     }
 }
 
@@ -256,7 +284,7 @@ impl Version {
     /// The instruction that machine code names so: see [`abi::place`].
     pub(crate) fn pc_named(&self, place: u64) -> Pc {
         match Place::named(place) {
-            Place::Pc(pc, _) | Place::Inlined(_, pc) => pc,
+            Place::Pc(pc, _) | Place::Inlined { pc, .. } => pc,
             Place::At(address) | Place::Behind(address) => Pc(self.word_at(address.addr()) as u32),
         }
     }
@@ -271,6 +299,32 @@ impl Version {
         let feedback = feedback_word(&self.function().code[pc.index()..]).expect("an indirect call");
         // SAFETY: feedback of indirect calls points to one of `targets`, and is never written.
         unsafe { &*(*self.generated_image[pc.index() + feedback].get() as *const TargetCounts) }
+    }
+
+    /// The function that is inlined, as that target of the call, at the call at `pc`.
+    pub(crate) fn inlined_at(&self, pc: Pc, target: u32) -> FuncIndex {
+        let words = &self.function().code[pc.index()..];
+        if Op::from_code(words.lane(0)) == Some(Op::Call) {
+            return isa::Call::read(words).0.func;
+        }
+        let mut inlined = None;
+        self.each_indirect_call(|at, counts| {
+            if at == pc {
+                inlined = Some(counts.offered(target));
+            }
+        });
+        inlined.expect("functions are inlined at calls alone")
+    }
+
+    /// Calls `visit` with each indirect call that is profiled, and what it has called.
+    pub(crate) fn each_indirect_call(&self, mut visit: impl FnMut(Pc, &TargetCounts)) {
+        let (code, mut all) = (&self.function().code, self.targets.iter());
+        each_instruction(code, |pc, op, _| {
+            let is_indirect = op.info().effects.has(Effect::Calls) && feedback_word(&code[pc..]).is_some();
+            if let Some(counts) = is_indirect.then(|| all.next()).flatten() {
+                visit(Pc(pc as u32), counts);
+            }
+        });
     }
 
     /// What a fault at an address of the function's code belongs to.

@@ -1,14 +1,15 @@
 //! What the optimizing compiler is told of a function: its code, how it ran, and what it calls.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use bytecode_spec::isa::{self, LANES_PER_WORD};
-use bytecode_spec::{Effect, Kind, Op, Pc, liveness};
-use strata_jit::optimizing::{self, Callee, Edge, Entry};
+use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
+use bytecode_spec::{Effect, FuncIndex, Kind, Op, Pc, liveness};
+use strata_jit::optimizing::{self, CallTargets, Callee, Edge, Entry};
 
 use super::{Version, each_instruction};
-use crate::tiering::policy::{MAX_CALLEES, OUTER_ROUNDS, SAMPLES};
+use crate::tiering::policy::{MAX_CALLEES, OUTER_ROUNDS, SAMPLES, TARGET_SHARE};
 
 impl Version {
     /// What the optimizing compiler is to know.
@@ -23,6 +24,7 @@ impl Version {
             entry,
             never: self.never(entry),
             callees: self.callees(),
+            targets: self.call_targets(),
             stress: 0,
         }
     }
@@ -31,29 +33,60 @@ impl Version {
     fn callees(&self) -> Vec<Callee> {
         let module = self.loaded();
         let mut callees: Vec<Callee> = Vec::new();
-        let mut open = vec![self.func];
-        while let Some(function) = open.pop().and_then(|func| module.module.function(func)) {
-            each_instruction(&function.code, |at, op, _| {
-                let Op::Call = op else { return };
-                let (call, _) = isa::Call::read(&function.code[at..]);
-                let is_known = callees.iter().any(|callee| callee.func == call.func);
-                if is_known || callees.len() >= MAX_CALLEES {
-                    return;
+        let mut open = vec![self];
+        while let Some(caller) = open.pop() {
+            let mut called = Vec::new();
+            each_instruction(&caller.function().code, |at, op, _| {
+                if op == Op::Call {
+                    called.push(isa::Call::read(&caller.function().code[at..]).0.func);
                 }
-                if !module.module.function(call.func).is_some_and(Callee::fits) {
-                    return;
+            });
+            let guessed = caller.call_targets();
+            called.extend(guessed.iter().flat_map(|call| &call.functions).map(|&(_, func)| func));
+            for func in called {
+                let is_known = callees.iter().any(|callee| callee.func == func);
+                let fits = module.module.function(func).is_some_and(Callee::fits);
+                if is_known || !fits || callees.len() >= MAX_CALLEES {
+                    continue;
                 }
-                let callee = module.uncalled_version(call.func);
+                let callee = module.uncalled_version(func);
                 callees.push(Callee {
-                    func: call.func,
+                    func,
                     function: callee.function().clone(),
                     frame_words: callee.frame_words,
                     costs: callee.costs.to_vec(),
+                    targets: callee.call_targets(),
                 });
-                open.push(call.func);
-            });
+                open.push(callee);
+            }
         }
         callees
+    }
+
+    /// The functions of the module that indirect calls mostly called.
+    fn call_targets(&self) -> Vec<CallTargets> {
+        let module = self.loaded();
+        let code = self.function().code.as_slice();
+        let mut all = Vec::new();
+        self.each_indirect_call(|pc, counts| {
+            let words = &code[pc.index()..];
+            if Op::from_code(words.lane(0)) != Some(Op::CallIndirect) {
+                return;
+            }
+            let ty = &module.module.types[isa::CallIndirect::read(words).0.ty.index()].ty;
+            let others = counts.others.load(Ordering::Relaxed);
+            let total = counts.seen().fold(others, |sum, (_, count)| sum.saturating_add(count));
+            let mut seen: Vec<(u32, FuncIndex)> = counts
+                .seen()
+                .filter(|&(_, count)| u64::from(count) * u64::from(TARGET_SHARE) >= u64::from(total))
+                .filter_map(|(identity, count)| Some((count, module.func_of(identity)?)))
+                .filter(|&(_, func)| module.module.func_type(func) == ty)
+                .collect();
+            seen.sort_unstable_by_key(|&(count, func)| (Reverse(count), func));
+            let functions = seen.into_iter().filter_map(|(_, func)| Some((counts.offer(func)?, func)));
+            all.push(CallTargets { pc, functions: functions.collect() });
+        });
+        all
     }
 
     /// Ways that branches never went while they were profiled, and not too seldom.

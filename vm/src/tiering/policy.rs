@@ -196,6 +196,9 @@ pub(crate) const MAX_PASSED: u32 = 1000;
 /// Functions that the optimizing compiler is offered to inline into one.
 pub(crate) const MAX_CALLEES: usize = 16;
 
+/// A function is inlined at an indirect call if at least one of so many calls was of it.
+pub(crate) const TARGET_SHARE: u32 = 8;
+
 /// Functions that may wait for the optimizing compiler; others may ask again.
 pub(crate) const MAX_QUEUED: usize = 1024;
 
