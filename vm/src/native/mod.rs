@@ -164,6 +164,11 @@ impl Native {
         self.optimizing.iter().for_each(Optimizing::wait);
     }
 
+    /// Some function is on its way to optimized code.
+    pub(crate) fn expect_optimizing(&self) {
+        self.optimizing.iter().for_each(Optimizing::expect_work);
+    }
+
     /// Has optimized code of a version made.
     pub(crate) fn optimize(&self, version: &Version, entry: Entry, heat: u32) -> Result<(), Refusal> {
         match &self.optimizing {

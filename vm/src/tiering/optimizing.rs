@@ -114,23 +114,35 @@ impl Optimizing {
             return Ok(());
         }
         queue.jobs.push(Job { heat, module: version.loaded().this.clone(), func: version.func, entry });
-        let is_short = queue.workers < self.workers.min(queue.jobs.len() + queue.active);
-        queue.workers += usize::from(is_short);
+        let wanted = queue.jobs.len() + queue.active;
         // To wake a thread takes the program nearly as long as to start one. A new worker looks for work by itself, and need not wait for
         // the queue.
-        drop(queue);
-        if is_short {
-            let shared = Arc::clone(&self.shared);
-            let worker = thread::Builder::new().name("strata compiler".to_owned()).stack_size(WORKER_STACK);
-            if worker.spawn(move || shared.work()).is_err() {
-                // The job waits for a thread that can be had, but nobody for the job.
-                self.shared.queue().workers -= 1;
-                self.shared.done.notify_all();
-            }
-        } else {
+        if !self.start(queue, wanted) {
             self.shared.wanted.notify_one();
         }
         Ok(())
+    }
+
+    /// Has a worker ready before there is work for it: to start one takes the program long.
+    pub(crate) fn expect_work(&self) {
+        self.start(self.shared.queue(), 1);
+    }
+
+    /// Starts one more worker if fewer run than are `wanted`, and may run; false if there are enough.
+    fn start(&self, mut queue: MutexGuard<'_, Queue>, wanted: usize) -> bool {
+        if queue.workers >= self.workers.min(wanted) {
+            return false;
+        }
+        queue.workers += 1;
+        drop(queue);
+        let shared = Arc::clone(&self.shared);
+        let worker = thread::Builder::new().name("strata compiler".to_owned()).stack_size(WORKER_STACK);
+        if worker.spawn(move || shared.work()).is_err() {
+            // Jobs wait for a thread that can be had, but nobody for the jobs.
+            self.shared.queue().workers -= 1;
+            self.shared.done.notify_all();
+        }
+        true
     }
 
     /// Waits until all that was asked for is made.

@@ -55,6 +55,7 @@ impl Version {
         let make = || {
             is_new = true;
             let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
+            native.expect_optimizing();
             CodeObject::install(self, native.compile(self, false)?)
         };
         let code = self.native.get_or_init(make).as_ref().map_err(|&refusal| refusal)?;
