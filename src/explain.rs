@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
-use strata::{Edge, FuncIndex, Inlining, Module, OptimizedFunction, Reason};
+use strata::{Edge, FuncIndex, FunctionStatus, Inlining, Module, OptimizedFunction, Reason};
 
 use crate::failure::{Failure, printable, tell};
 use crate::{program, run};
@@ -37,11 +37,13 @@ fn report(module: &Module, only: Option<FuncIndex>) -> String {
     let profile = module.profile();
     let optimized = module.optimized();
     let refused = module.refused();
+    let statuses = module.status();
     let mut out = String::new();
     let imported = module.verified().spaces().imported_funcs;
     for i in 0..module.verified().functions.len() as u32 {
         let func = FuncIndex(imported + i);
         let name = module.verified().func_name(func);
+        let status = statuses.iter().find(|status| status.func == func);
         let counted = profile.functions.iter().find(|function| function.func == func);
         let code = optimized.iter().find(|function| function.func == func);
         let refusal = refused.iter().find(|(refused, _)| *refused == func);
@@ -49,9 +51,22 @@ fn report(module: &Module, only: Option<FuncIndex>) -> String {
             continue;
         }
         line(&mut out, format_args!("{name}"));
+        if let Some(FunctionStatus { version, tier, .. }) = status {
+            line(&mut out, format_args!("  version {version}: calls run in the tier {tier}"));
+        }
         if let Some(function) = counted {
             let rounds: u64 = function.loops.iter().map(|l| l.back_edges).sum();
             line(&mut out, format_args!("  interpreted: {} calls, {rounds} loop rounds", function.calls));
+        }
+        if let Some(FunctionStatus { template_bytes, template_calls, template_back_edges, .. }) =
+            status.filter(|status| status.template_bytes > 0)
+        {
+            line(
+                &mut out,
+                format_args!(
+                    "  template: {template_bytes} bytes; {template_calls} calls, {template_back_edges} loop rounds counted"
+                ),
+            );
         }
         if let Some(function) = code {
             explain_code(&mut out, module, function);

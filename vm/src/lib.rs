@@ -56,7 +56,7 @@ pub use instance::Instance;
 pub use linker::Linker;
 #[cfg(feature = "disasm")]
 pub use listing::handler_listing;
-pub use module::Module;
+pub use module::{FunctionStatus, Module};
 pub use optimized::{CallSite, Edge, Inlining, OptimizedFunction, Reason, SideExitCount, TierUps};
 pub use profile::{BranchProfile, FunctionProfile, IndirectCallProfile, LoopProfile, Profile};
 pub use store::{AsStore, AsStoreMut, InterruptHandle, Store, StoreMut, StoreRef};

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytecode_spec::encoding::{self, DecodeError, MAGIC};
 use bytecode_spec::{ExportKind, FuncIndex, FuncType, VerifiedModule, verify};
 
-use crate::code::LoadedModule;
+use crate::code::{LoadedModule, Version};
 use crate::config::TierMode;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -19,6 +19,25 @@ use strata_jit::optimizing::Entry;
 /// gives another handle.
 #[derive(Clone, Debug)]
 pub struct Module(pub(crate) Arc<LoadedModule>);
+
+/// Where a function is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionStatus {
+    /// The function.
+    pub func: FuncIndex,
+    /// The version of it that calls run, the first being 1. There is no other one yet.
+    pub version: u32,
+    /// The tier that calls run in now. Activations that began before may be in another one, and loops go on in optimized code by
+    /// themselves: see [`OptimizedFunction::loop_heads`](crate::OptimizedFunction::loop_heads).
+    pub tier: Tier,
+    /// Bytes of its code of the template compiler, if it has any.
+    pub template_bytes: usize,
+    /// Calls that such code has counted: only if the engine optimizes, and in steps.
+    pub template_calls: u32,
+    /// Back edges that it has counted, in the same way.
+    pub template_back_edges: u32,
+}
 
 impl Module {
     /// Loads a program: in Strata's binary form, in assembler text (with the feature `asm`), a WebAssembly module (`wasm`) or
@@ -129,6 +148,23 @@ impl Module {
         let tier0 = if self.engine().shared_code().is_some() { Tier::Interpreter } else { Tier::Portable };
         let tiers = [(tier0, interpreted), (Tier::Template, template), (Tier::Optimizing, optimizing)];
         tiers.into_iter().filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// Where each function that was called is in its life, in their order.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::new(Config::new().tier(TierMode::Portable));
+    /// let module = Module::new(&engine, "func @one() export {\n ret\n}\nfunc @other() export {\n ret\n}")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
+    /// instance.typed_func::<(), ()>(&store, "one")?.call(&mut store, ())?;
+    /// let status = module.status();
+    /// assert_eq!((status.len(), status[0].func, status[0].tier), (1, FuncIndex(0), Tier::Portable));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn status(&self) -> Vec<FunctionStatus> {
+        self.functions().filter_map(|func| self.0.called_version(func)).map(Version::status).collect()
     }
 
     /// The functions that stay in the interpreter though they were to get machine code, and why; in their order.

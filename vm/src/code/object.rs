@@ -33,6 +33,11 @@ impl CodeObject {
         Ok(CodeObject { engine, start, code })
     }
 
+    /// Its size.
+    pub(crate) fn bytes(&self) -> usize {
+        self.code.bytes.len()
+    }
+
     /// The function's entry, of the frame convention.
     pub(crate) fn entry(&self) -> *const u8 {
         self.start.wrapping_add(abi::object::CODE as usize)

@@ -278,6 +278,11 @@ impl Optimized {
         self.state().entries.contains_key(&Some(head))
     }
 
+    /// Whether there is code that calls enter.
+    pub(crate) fn has_start(&self) -> bool {
+        self.state().entries.get(&None).is_some_and(|entry| entry.code.is_some())
+    }
+
     /// Whether there is any code.
     pub(crate) fn exists(&self) -> bool {
         !self.state().all.is_empty()

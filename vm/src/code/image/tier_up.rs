@@ -7,10 +7,34 @@ use strata_jit::optimizing::Entry;
 
 use super::Version;
 use crate::code::{CodeObject, OptimizedObject, SideExit, Timed};
+use crate::module::FunctionStatus;
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, Policy, Refusal};
 use crate::trap::Tier;
 
 impl Version {
+    /// Where it is in its life.
+    pub(crate) fn status(&self) -> FunctionStatus {
+        let module = self.loaded();
+        let tier = if self.optimized.has_start() {
+            Tier::Optimizing
+        } else if self.native().is_some() {
+            Tier::Template
+        } else if module.engine.shared_code().is_some() {
+            Tier::Interpreter
+        } else {
+            Tier::Portable
+        };
+        let template = [self.native(), self.landing()];
+        FunctionStatus {
+            func: self.func,
+            version: 1,
+            tier,
+            template_bytes: template.into_iter().flatten().map(CodeObject::bytes).sum(),
+            template_calls: self.template_calls.load(Ordering::Relaxed),
+            template_back_edges: self.template_back_edges.load(Ordering::Relaxed),
+        }
+    }
+
     /// Asks the policy what is to become of the function, unless that is settled, and does it. A back edge is to the `head` of a loop.
     #[cold]
     #[inline(never)]
