@@ -89,10 +89,10 @@ fn handlers(options: &Options, target: Target) -> Result<String, Failure> {
         return Err(refused("handlers are those of --tier interpreter".to_owned()));
     }
     let wanted = options.op.as_deref().unwrap_or_default();
-    let ops = Op::ALL.iter().filter(|op| op.info().mnemonic == wanted);
+    let ops = Op::ALL.iter().filter(|op| op.info().mnemonic() == wanted);
     let listings: Vec<String> = ops.map(|&op| strata::handler_listing(op, target, false)).collect();
     if listings.is_empty() {
-        let near = did_you_mean(wanted, Op::ALL.iter().map(|op| op.info().mnemonic));
+        let near = did_you_mean(wanted, Op::ALL.iter().map(|op| op.info().mnemonic()));
         return Err(refused(format!("no instruction is called \"{wanted}\"{near}")));
     }
     Ok(listings.join("\n"))

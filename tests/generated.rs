@@ -108,7 +108,7 @@ impl Subject {
             let inputs: Vec<String> = inputs.iter().map(|&(ty, slot)| slots::show(ty, slot)).collect();
             panic!(
                 "{} ({op:?}) of {} in {}: {}, expected {}",
-                op.info().mnemonic,
+                op.info().mnemonic(),
                 inputs.join(" and "),
                 self.name,
                 show(found),
@@ -121,7 +121,7 @@ impl Subject {
 /// Whether a result is right: the same bits, or a quiet NaN for one that was computed.
 fn same(op: Op, ty: ValType, found: u64, wanted: u64) -> bool {
     let moves = ["abs.", "neg.", "copysign.", "reinterpret.", "load."];
-    if found == wanted || moves.iter().any(|prefix| op.info().mnemonic.starts_with(prefix)) {
+    if found == wanted || moves.iter().any(|prefix| op.info().mnemonic().starts_with(prefix)) {
         return found == wanted;
     }
     let quiet = if ty == ValType::F32 { 1 << 22 } else { 1 << 51 };
@@ -131,7 +131,7 @@ fn same(op: Op, ty: ValType, found: u64, wanted: u64) -> bool {
 /// The types of a row's inputs, in order, and of its output.
 fn types(op: Op) -> (Vec<ValType>, Option<ValType>) {
     let of = |kinds: &'static [Kind]| {
-        let operands = op.info().operands.iter().filter(move |o| kinds.contains(&o.kind));
+        let operands = op.info().operands().iter().filter(move |o| kinds.contains(&o.kind));
         operands.filter_map(|operand| operand.rule?.fixed())
     };
     (of(&[Kind::Use, Kind::Imm64, Kind::Imm32]).collect(), of(&[Kind::Def]).next())
@@ -355,7 +355,7 @@ enum Form {
 }
 
 fn forms(op: Op) -> Vec<Form> {
-    let indexed = op.info().operands.iter().any(|o| o.kind == Kind::Shift);
+    let indexed = op.info().operands().iter().any(|o| o.kind == Kind::Shift);
     let plain = OFFSETS.iter().map(|&offset| Form::Plain { offset });
     let with_index = [0, 3, PAGE - 8, u32::MAX]
         .into_iter()
@@ -395,7 +395,7 @@ impl Form {
     fn operands(self, op: Op, value: Reg) -> Vec<Arg<'static>> {
         let explicit = op.info().explicit();
         explicit
-            .map(|operand| match (operand.name, self) {
+            .map(|operand| match (operand.name(), self) {
                 ("addr" | "base", _) => Reg(0).into(),
                 ("index", _) => Reg(1).into(),
                 ("offset", Form::Plain { offset } | Form::Indexed { offset, .. }) => offset.into(),

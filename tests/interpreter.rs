@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use strata::{
-    Config, Engine, Error, Instance, Linker, Memory, Module, Store, Thresholds, Tier, TierMode, Trap,
-    TrapCause,
+    Config, Engine, Error, Instance, Linker, Memory, Module, Op, Store, Target, Thresholds, Tier, TierMode,
+    Trap, TrapCause, handler_listing,
 };
 
 /// Whether this machine has a generated interpreter.
@@ -209,6 +209,32 @@ fn loops_are_interrupted() {
             let error = program.run(n).expect_err("the loop does not end");
             interrupter.join().expect("it does not panic");
             assert_eq!(Trap::of(&error).expect("a trap").cause(), TrapCause::Interrupted, "{text}");
+        }
+    }
+}
+
+/// The branch back of the last two loops is the second half of a sequence, and finds its operand in the accumulator.
+#[test]
+fn machine_code_goes_on_from_the_middle_of_a_sequence() {
+    for target in [Target::X86_64, Target::Aarch64] {
+        let handlers = handler_listing(Op::AddI32Imm, target, true);
+        assert!(handlers.contains("\nadd.i32; br.lt_s.i32 (kind 1, a in an accumulator):\n"), "{handlers}");
+    }
+    for text in LOOPS {
+        let mut expected = Program::load(portable(), text.as_bytes());
+        for n in [1, 3, 39, 41, 1000] {
+            let expected = expected.outcome(n);
+            // The first time that a branch goes back, and long after.
+            for tier1_back_edges in [1, 1025] {
+                let thresholds =
+                    Thresholds { tier1_calls: 0, tier1_back_edges, tier2_calls: 0, tier2_back_edges: 0 };
+                let mut program = Program::load(Config::new().policy(thresholds), text.as_bytes());
+                assert_eq!(program.outcome(n), expected, "run({n}) of\n{text}");
+                let ran = |tier| program.module.functions_run().iter().any(|&(ran, _)| ran == tier);
+                if is_generated() && tier1_back_edges == 1 {
+                    assert!(ran(Tier::Template) && ran(Tier::Interpreter), "run({n}) of\n{text}");
+                }
+            }
         }
     }
 }

@@ -152,7 +152,7 @@ fn every_mnemonic_occurs_in_a_case() {
     let words: std::collections::HashSet<&str> =
         text.split(|c: char| c.is_whitespace() || c == '=' || c == '(').collect();
     let missing: Vec<&str> =
-        Op::ALL.iter().map(|op| op.info().mnemonic).filter(|mnemonic| !words.contains(mnemonic)).collect();
+        Op::ALL.iter().map(|op| op.info().mnemonic()).filter(|mnemonic| !words.contains(mnemonic)).collect();
     assert!(missing.is_empty(), "no file in tests/cases/ uses {missing:?}");
 }
 

@@ -36,7 +36,7 @@ static BY_MNEMONIC: [Option<Op>; PLACES] = {
     let mut table = [None; PLACES];
     let mut i = 0;
     while i < Op::ALL.len() {
-        let mut at = place(Op::ALL[i].info().mnemonic);
+        let mut at = place(Op::ALL[i].info().mnemonic());
         while table[at].is_some() {
             at = (at + 1) % PLACES;
         }
@@ -63,12 +63,12 @@ const fn place(mnemonic: &str) -> usize {
 pub(crate) fn of_mnemonic(mnemonic: &str) -> SmallVec<[&'static Form; 2]> {
     let start = place(mnemonic);
     let rows = BY_MNEMONIC[start..].iter().chain(&BY_MNEMONIC[..start]).map_while(|&row| row);
-    rows.filter(|row| row.info().mnemonic == mnemonic).map(Form::get).collect()
+    rows.filter(|row| row.info().mnemonic() == mnemonic).map(Form::get).collect()
 }
 
 /// Every mnemonic, in the order of the table; some more than once.
 pub(crate) fn mnemonics() -> impl Iterator<Item = &'static str> {
-    Op::ALL.iter().map(|op| op.info().mnemonic)
+    Op::ALL.iter().map(|op| op.info().mnemonic())
 }
 
 /// The parts of a syntax template before and behind the mnemonic.
@@ -95,8 +95,9 @@ impl Form {
     fn of(info: &'static OpInfo) -> Form {
         let operands: SmallVec<[_; 6]> = info.explicit().collect();
         let place = |name| {
-            let place = operands.iter().position(|operand| operand.name == name);
-            place.unwrap_or_else(|| panic!("the syntax of {} has an unknown operand {name}", info.name)) as u8
+            let place = operands.iter().position(|operand| operand.name() == name);
+            place.unwrap_or_else(|| panic!("the syntax of {} has an unknown operand {name}", info.name()))
+                as u8
         };
         let (left, right) = split_syntax(info.shape.syntax());
         let left = template_pieces(left).filter_map(|(_, name)| name.map(place)).collect();
@@ -115,11 +116,12 @@ impl Form {
     pub(crate) fn example(&self) -> String {
         let mut out = String::new();
         let (left, right) = split_syntax(self.info.shape.syntax());
-        for (template, before) in [(left, ""), (right, self.info.mnemonic)] {
+        for (template, before) in [(left, ""), (right, self.info.mnemonic())] {
             out.push_str(before);
             for (text, name) in template_pieces(template) {
                 out.push_str(text);
-                let operand = name.and_then(|name| self.operands.iter().find(|operand| operand.name == name));
+                let operand =
+                    name.and_then(|name| self.operands.iter().find(|operand| operand.name() == name));
                 if let Some(operand) = operand {
                     let (before, after) = match operand.kind {
                         Kind::Def | Kind::Use => ("%", ""),
@@ -143,7 +145,7 @@ impl Form {
                         }
                         Kind::Target | Kind::Feedback | Kind::Cause => ("", ""),
                     };
-                    out.extend([before, operand.name, after]);
+                    out.extend([before, operand.name(), after]);
                 }
             }
         }
@@ -166,7 +168,7 @@ mod tests {
             let mut places: Vec<u8> = form.left.iter().copied().chain(right).collect();
             places.sort_unstable();
             let all: Vec<u8> = (0..form.operands.len() as u8).collect();
-            assert_eq!(places, all, "{}", op.info().name);
+            assert_eq!(places, all, "{}", op.info().name());
         }
     }
 

@@ -276,7 +276,7 @@ impl<'a, 'n> Matcher<'a, 'n> {
 #[cold]
 fn report(forms: &[&'static Form], reach: &Reach<'_>, (defs, left): (usize, Span), problems: &mut Problems) {
     problems.add(|| {
-        let name = forms[0].info.mnemonic;
+        let name = forms[0].info.mnemonic();
         let problem = match &reach.cursor {
             Some(cursor) => cursor.mistake(&one_of(&reach.expected)),
             None => {

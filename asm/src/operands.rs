@@ -50,7 +50,7 @@ impl Reader<'_, '_, '_> {
                 pc: self.builder.pc(),
                 span: self.body.cursor.span_from(start),
                 operands: operands
-                    .map(|(operand, raw)| (operand.name, self.body.span_of(*raw, mnemonic)))
+                    .map(|(operand, raw)| (operand.name(), self.body.span_of(*raw, mnemonic)))
                     .collect(),
             });
         }
@@ -175,7 +175,7 @@ impl Reader<'_, '_, '_> {
         result
             .map_err(|error| {
                 self.problems.add(|| {
-                    let what = format!("the {ty} constant of {}", form.info.mnemonic);
+                    let what = format!("the {ty} constant of {}", form.info.mnemonic());
                     let problem = number_problem(token.span, text, &what, range, error);
                     match (kind, error) {
                         (Kind::Imm32, NumberError::Range) => problem.help("put larger ones in a register"),

@@ -267,7 +267,7 @@ impl<'m> Printer<'m> {
         for function in &self.module.functions {
             let mut at = 0;
             while let Some((op, length)) = instruction_at(&function.code, at) {
-                if op.info().operands.iter().any(|operand| operand.kind == Kind::Type) {
+                if op.info().operands().iter().any(|operand| operand.kind == Kind::Type) {
                     for (operand, value) in op.info().explicit().zip(isa::decode(op, &function.code[at..])) {
                         if let (Kind::Type, Operand::Index(index)) = (operand.kind, value) {
                             named.insert(index);

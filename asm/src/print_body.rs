@@ -135,7 +135,7 @@ fn targets(function: &Function) -> Vec<u32> {
     let (mut targets, mut at) = (Vec::new(), 0);
     while let Some((op, length)) = instruction_at(&function.code, at) {
         let branches = |operand: &OperandInfo| matches!(operand.kind, Kind::Target | Kind::Targets);
-        if op.info().operands.iter().any(branches) {
+        if op.info().operands().iter().any(branches) {
             for operand in isa::decode(op, &function.code[at..]) {
                 match operand {
                     Operand::Target(target) => targets.push(behind(at, target)),
@@ -180,7 +180,7 @@ impl Body<'_, '_, '_> {
         let info = op.info();
         let operands: SmallVec<[(&OperandInfo, Operand); 6]> =
             info.explicit().zip(isa::decode(op, &self.function.code[at..])).collect();
-        let find = |name: &str| operands.iter().find(|(operand, _)| operand.name == name);
+        let find = |name: &str| operands.iter().find(|(operand, _)| operand.name() == name);
         let (left, right) = split_syntax(info.shape.syntax());
 
         let written = |template| template_pieces(template).filter_map(|(_, name)| name.and_then(find));
@@ -218,7 +218,7 @@ impl Body<'_, '_, '_> {
                 None => {}
             }
         }
-        self.printer.out.push_str(info.mnemonic);
+        self.printer.out.push_str(info.mnemonic());
         for (text, name) in template_pieces(right) {
             self.printer.out.push_str(text);
             if let Some((info, operand)) = name.and_then(find) {

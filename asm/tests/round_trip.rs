@@ -54,7 +54,7 @@ fn every_row_of_the_table() {
             program.instruction(op);
             let module = program.finish();
             let text = assert_round_trip(&module);
-            assert!(text.contains(op.info().mnemonic), "{text}");
+            assert!(text.contains(op.info().mnemonic()), "{text}");
         }
     }
 }

@@ -12,7 +12,7 @@ use strata_benches::measure::{Table, load, time};
 
 /// A process that is to be measured.
 struct Row {
-    name: &'static str,
+    name: String,
     command: Vec<PathBuf>,
     target: &'static str,
 }
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         times.sort_unstable();
         let millis = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
         table.row([
-            row.name.to_owned(),
+            row.name.clone(),
             millis(times[0]),
             millis(times[times.len() / 2]),
             row.target.to_owned(),
@@ -56,45 +56,73 @@ fn run(command: &[PathBuf]) -> std::io::Result<Duration> {
 /// What there is to be measured; what is not installed is left out.
 fn rows(folder: &Path) -> std::io::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let mut add = |name, command: &[&Path], target| {
-        rows.push(Row { name, command: command.iter().map(|&word| word.to_owned()).collect(), target });
+    let mut add = |name: String, command: &[&Path], target| {
+        let command = command.iter().map(|&word| word.to_owned()).collect();
+        rows.push(Row { name, command, target });
     };
     let [source, empty] = ["empty.c", "empty"].map(|name| folder.join(name));
     fs::write(&source, "int main(void) { return 0; }\n")?;
     let gcc = Command::new("gcc").args(["-O2", "-o"]).args([&empty, &source]).status();
     if gcc.is_ok_and(|status| status.success()) {
-        add("nothing, in C", &[&empty], "");
+        add("nothing, in C".to_owned(), &[&empty], "");
     }
-    add("nothing, in Rust", &[Path::new(env!("CARGO_BIN_EXE_start_nothing"))], "");
-    let embedded = Path::new(env!("CARGO_BIN_EXE_start_embedded"));
-    add("an embedder, portable", &[embedded, Path::new("portable")], "");
-    add("an embedder, interpreter", &[embedded, Path::new("interpreter")], "<= 1.00");
-    add("an embedder, template", &[embedded, Path::new("template")], "");
-    add("an embedder, auto", &[embedded, Path::new("auto")], "");
 
-    // The command lies beside the programs of this package.
-    let strata = embedded.with_file_name("strata");
     let hello = Path::new(env!("CARGO_MANIFEST_DIR")).join("../programs/hello.sasm");
-    let [run, tier] = ["run", "--tier"].map(Path::new);
-    if is_there(&strata, "--version") {
-        add("strata --version", &[&strata, Path::new("--version")], "");
-        add("strata run, portable", &[&strata, run, tier, Path::new("portable"), &hello], "");
-        add("strata run, interpreter", &[&strata, run, tier, Path::new("interpreter"), &hello], "");
-        add("strata run, auto", &[&strata, run, &hello], "");
-    } else {
-        println!("there is no {}; cargo build --release makes it", strata.display());
+    let tiers = ["portable", "interpreter", "template", "auto"];
+    for (linked, programs) in programs() {
+        let [nothing, embedded, wasmi, strata] =
+            ["start_nothing", "start_embedded", "start_wasmi", "strata"].map(|name| programs.join(name));
+        if !is_there(&nothing, "") {
+            println!(
+                "there are no programs in {}; benches/README.md tells how to make them",
+                programs.display()
+            );
+            continue;
+        }
+        add(format!("nothing, in Rust{linked}"), &[&nothing], "");
+        for tier in tiers {
+            let target = if tier == "interpreter" { "<= 1.00" } else { "" };
+            add(format!("an embedder, {tier}{linked}"), &[&embedded, Path::new(tier)], target);
+        }
+        if is_there(&strata, "--version") {
+            let [version, run, option] = ["--version", "run", "--tier"].map(Path::new);
+            add(format!("strata --version{linked}"), &[&strata, version], "");
+            for tier in tiers {
+                add(
+                    format!("strata run, {tier}{linked}"),
+                    &[&strata, run, option, Path::new(tier), &hello],
+                    "",
+                );
+            }
+        } else {
+            println!("there is no {}; benches/README.md tells how to make it", strata.display());
+        }
+        if is_there(&wasmi, "") {
+            add(format!("an embedder of wasmi{linked}"), &[&wasmi], "");
+        }
     }
 
-    add("an embedder of wasmi", &[Path::new(env!("CARGO_BIN_EXE_start_wasmi"))], "");
     let lua = folder.join("hello.lua");
     fs::write(&lua, "print('Hello, world!')\n")?;
     if is_there(Path::new("luajit"), "-v") {
-        add("luajit -joff", &[Path::new("luajit"), Path::new("-joff"), &lua], "");
+        add("luajit -joff".to_owned(), &[Path::new("luajit"), Path::new("-joff"), &lua], "");
     }
     Ok(rows)
 }
 
+/// The folders of the programs that are measured, and how these are linked.
+fn programs() -> [(&'static str, PathBuf); 2] {
+    let own = Path::new(env!("CARGO_BIN_EXE_start_nothing"));
+    let [profile, all] = [1, 2].map(|up| own.ancestors().nth(up).expect("cargo's folders"));
+    let musl = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    [("", profile.to_owned()), (", static", all.join(musl).join("release"))]
+}
+
 fn is_there(program: &Path, argument: &str) -> bool {
-    let status = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = Command::new(program)
+        .args((!argument.is_empty()).then_some(argument))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     status.is_ok_and(|status| status.success())
 }

@@ -256,15 +256,15 @@ impl FunctionBuilder {
         for operand in info.explicit() {
             let wrong = BuildError::Operand {
                 index,
-                mnemonic: info.mnemonic,
+                mnemonic: info.mnemonic(),
                 syntax: info.shape.syntax(),
-                operand: operand.name,
+                operand: operand.name(),
             };
             let Some(value) = given.next().and_then(|&arg| operand_of(operand.kind, arg)) else {
                 return self.fail(wrong);
             };
             if !fits(operand, &value) {
-                let (mnemonic, operand) = (info.mnemonic, operand.name);
+                let (mnemonic, operand) = (info.mnemonic(), operand.name());
                 return self.fail(BuildError::Range { index, mnemonic, operand });
             }
             operands.push(value);
@@ -272,7 +272,7 @@ impl FunctionBuilder {
         if given.next().is_some() {
             return self.fail(BuildError::Operand {
                 index,
-                mnemonic: info.mnemonic,
+                mnemonic: info.mnemonic(),
                 syntax: info.shape.syntax(),
                 operand: "beyond the last",
             });

@@ -221,8 +221,9 @@ impl Effects {
 /// One operand of an opcode.
 #[derive(Clone, Copy, Debug)]
 pub struct OperandInfo {
-    /// Its name in the shape, such as `dst`.
-    pub name: &'static str,
+    /// Which operand of which shape it is.
+    shape: ShapeKind,
+    place: u8,
     /// What it is.
     pub kind: Kind,
     /// Lane where its fixed part starts.
@@ -231,23 +232,16 @@ pub struct OperandInfo {
     pub rule: Option<TypeRule>,
 }
 
-/// What the table says of an opcode.
+/// What the table says of an opcode. It has no pointers: those of a table would be relocated each time a program starts.
 #[derive(Clone, Copy, Debug)]
 pub struct OpInfo {
     /// The opcode.
     pub op: Op,
-    /// Its name in Rust, such as `AddI64`.
-    pub name: &'static str,
-    /// Its mnemonic in text, such as `add.i64`.
-    pub mnemonic: &'static str,
-    /// What it does, in a sentence.
-    pub doc: &'static str,
-    /// The name of its meaning, which the forms of an operation share; such as `i32_add`.
-    pub meaning: &'static str,
     /// Its shape.
     pub shape: ShapeKind,
-    /// Its operands in the order of their encoding.
-    pub operands: &'static [OperandInfo],
+    operands: [OperandInfo; MAX_OPERANDS],
+    /// So many of them it has.
+    operand_count: u8,
     /// Words of the fixed part, before lists.
     pub fixed_words: u8,
     /// Lanes of the fixed part before rounding up to words: lists start there.
@@ -266,10 +260,19 @@ pub struct OpInfo {
     pub effects: Effects,
 }
 
+/// The most operands of an opcode.
+const MAX_OPERANDS: usize = 6;
+
 impl OpInfo {
+    /// Its operands in the order of their encoding.
+    #[inline(always)]
+    pub const fn operands(&self) -> &[OperandInfo] {
+        self.operands.split_at(self.operand_count as usize).0
+    }
+
     /// The operands that a program states, in the order in which [`Operand`]s are given and decoded.
-    pub fn explicit(&self) -> impl Iterator<Item = &'static OperandInfo> + use<> {
-        self.operands.iter().filter(|o| o.kind.is_explicit())
+    pub fn explicit(&self) -> impl Iterator<Item = &OperandInfo> {
+        self.operands().iter().filter(|o| o.kind.is_explicit())
     }
 
     /// How many words the instruction takes whose first words these are; `None` if its lists do not end within
@@ -285,7 +288,7 @@ impl OpInfo {
 
     fn length_with_lists(&self, words: &[u64]) -> Option<usize> {
         let mut tail = Tail { next: usize::from(self.fixed_lanes) };
-        for operand in self.operands {
+        for operand in self.operands() {
             let lane = usize::from(operand.lane);
             match operand.kind {
                 Kind::Uses | Kind::Defs => tail.next += usize::from(words.lane(lane)),
@@ -320,7 +323,7 @@ impl OpInfo {
     /// The register lists of the instruction that starts at `words`: those read, and those written; `None` for an
     /// opcode without such lists.
     pub fn lists(&self, words: &[u64]) -> Option<(List, List)> {
-        self.operands.iter().find(|operand| operand.kind == Kind::Uses)?;
+        self.operands().iter().find(|operand| operand.kind == Kind::Uses)?;
         let (uses, defs, _) = OpRow::of(words).lists(words);
         Some((uses, defs))
     }
@@ -392,13 +395,13 @@ pub const fn layout<const N: usize>(kinds: [Kind; N]) -> ([u8; N], u8) {
 }
 
 const fn operand_infos<const N: usize>(
-    names: [&'static str; N],
+    shape: ShapeKind,
     kinds: [Kind; N],
     inputs: &[TypeRule],
     outputs: &[TypeRule],
-) -> [OperandInfo; N] {
+) -> [OperandInfo; MAX_OPERANDS] {
     let (lanes, _) = layout(kinds);
-    let mut infos = [OperandInfo { name: "", kind: Kind::Def, lane: 0, rule: None }; N];
+    let mut infos = [OperandInfo { shape, place: 0, kind: Kind::Def, lane: 0, rule: None }; MAX_OPERANDS];
     let (mut i, mut input, mut output) = (0, 0, 0);
     while i < N {
         let kind = kinds[i];
@@ -411,7 +414,7 @@ const fn operand_infos<const N: usize>(
         } else {
             None
         };
-        infos[i] = OperandInfo { name: names[i], kind, lane: lanes[i], rule };
+        infos[i] = OperandInfo { shape, place: i as u8, kind, lane: lanes[i], rule };
         i += 1;
     }
     assert!(input == inputs.len() && output == outputs.len(), "a row's types fit its shape");
@@ -449,34 +452,58 @@ macro_rules! define_isa {
         }
 
         static INFOS: [OpInfo; Op::ALL.len()] = [$($({
-            const OPERANDS: &[OperandInfo] = &operand_infos(
-                $shape::NAMES,
+            const ALL: [OperandInfo; MAX_OPERANDS] = operand_infos(
+                ShapeKind::$shape,
                 $shape::KINDS,
                 &[$(TypeRule::$input),*],
                 &[$(TypeRule::$output),*],
             );
+            const OPERANDS: &[OperandInfo] = ALL.split_at($shape::KINDS.len()).0;
             OpInfo {
                 op: Op::$op,
-                name: stringify!($op),
-                mnemonic: $mnemonic,
-                doc: concat!($($doc),*).trim_ascii(),
-                meaning: stringify!($meaning),
                 shape: ShapeKind::$shape,
-                operands: OPERANDS,
+                operands: ALL,
+                operand_count: OPERANDS.len() as u8,
                 fixed_words: $shape::FIXED_LANES.div_ceil(LANES_PER_WORD) as u8,
                 fixed_lanes: $shape::FIXED_LANES as u8,
                 use_lanes: checks::use_lanes(OPERANDS),
                 def_lanes: checks::def_lanes(OPERANDS),
                 has_targets: checks::has_targets(OPERANDS),
                 has_lists: checks::has_lists(OPERANDS),
-                checks: Checks::of(
-                    OPERANDS,
-                    $shape::FIXED_LANES,
-                    const { &checks::others::<{ checks::count_others(OPERANDS) }>(OPERANDS) },
-                ),
+                checks: Checks::of(OPERANDS, $shape::FIXED_LANES),
                 effects: Effects::of(&[$(Effect::$effect),*]),
             }
         },)*)*];
+
+        impl OpInfo {
+            /// Its name in Rust, such as `AddI64`.
+            pub const fn name(&self) -> &'static str {
+                match self.op { $($(Op::$op => stringify!($op),)*)* }
+            }
+
+            /// Its mnemonic in text, such as `add.i64`.
+            pub const fn mnemonic(&self) -> &'static str {
+                match self.op { $($(Op::$op => $mnemonic,)*)* }
+            }
+
+            /// What it does, in a sentence.
+            pub const fn doc(&self) -> &'static str {
+                match self.op { $($(Op::$op => concat!($($doc),*).trim_ascii(),)*)* }
+            }
+
+            /// The name of its meaning, which the forms of an operation share; such as `i32_add`.
+            pub const fn meaning(&self) -> &'static str {
+                match self.op { $($(Op::$op => stringify!($meaning),)*)* }
+            }
+        }
+
+        impl OperandInfo {
+            /// Its name in the shape, such as `dst`.
+            pub const fn name(&self) -> &'static str {
+                let names: &[&str] = match self.shape { $(ShapeKind::$shape => &$shape::NAMES,)* };
+                names[self.place as usize]
+            }
+        }
 
         /// The shapes of the table, by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -632,7 +659,7 @@ impl Op {
 
     /// The opcode of that name in Rust, such as `AddI64`.
     pub fn from_name(name: &str) -> Option<Op> {
-        Op::ALL.iter().copied().find(|op| op.info().name == name)
+        Op::ALL.iter().copied().find(|op| op.info().name() == name)
     }
 }
 
@@ -661,7 +688,7 @@ pub enum Operand {
 #[inline]
 pub fn set_target(code: &mut [u64], start: usize, displacement: i32) {
     let op = Op::from_code(code[start] as u16).expect("an instruction starts there");
-    let target = op.info().operands.iter().find(|operand| operand.kind == Kind::Target);
+    let target = op.info().operands().iter().find(|operand| operand.kind == Kind::Target);
     set_half(&mut code[start..], target.expect("a branch").lane.into(), displacement as u32);
 }
 
@@ -690,7 +717,7 @@ pub fn encode(op: Op, operands: &[Operand], code: &mut Vec<u64>) {
     let mut given = operands.iter();
     for operand in info.explicit() {
         let lane = usize::from(operand.lane);
-        let value = given.next().unwrap_or_else(|| panic!("{} needs {}", info.mnemonic, operand.name));
+        let value = given.next().unwrap_or_else(|| panic!("{} needs {}", info.mnemonic(), operand.name()));
         let mut put = |bits: u64| {
             for i in 0..operand.kind.lanes() {
                 lanes[lane + i] = (bits >> (16 * i)) as u16;
@@ -720,7 +747,7 @@ pub fn encode(op: Op, operands: &[Operand], code: &mut Vec<u64>) {
             }
         }
     }
-    assert!(given.next().is_none(), "{} got too many operands", info.mnemonic);
+    assert!(given.next().is_none(), "{} got too many operands", info.mnemonic());
     let words = lanes.len().div_ceil(LANES_PER_WORD).max(info.fixed_words.into());
     lanes.resize(words * LANES_PER_WORD, 0);
     code.extend(lanes.chunks_exact(LANES_PER_WORD).map(|lanes| {

@@ -55,7 +55,7 @@ fn instructions(out: &mut String) -> std::fmt::Result {
         for op in shape.ops() {
             let info = op.info();
             let effects: Vec<String> = info.effects.iter().map(|e| format!("{e:?}").to_lowercase()).collect();
-            let (code, mnemonic, doc) = (*op as u16, info.mnemonic, info.doc);
+            let (code, mnemonic, doc) = (*op as u16, info.mnemonic(), info.doc());
             writeln!(out, "| {code} | `{mnemonic}` | {} | {} | {doc} |", types(info), effects.join(", "))?;
         }
     }
@@ -63,24 +63,24 @@ fn instructions(out: &mut String) -> std::fmt::Result {
 }
 
 fn words(info: &OpInfo) -> String {
-    let lists = info.operands.iter().any(|o| matches!(o.kind, Kind::Uses | Kind::Defs | Kind::Targets));
+    let lists = info.operands().iter().any(|o| matches!(o.kind, Kind::Uses | Kind::Defs | Kind::Targets));
     format!("{}{}", info.fixed_words, if lists { " or more" } else { "" })
 }
 
 fn operands(info: &OpInfo) -> String {
-    if info.operands.is_empty() {
+    if info.operands().is_empty() {
         return "No operands.".to_owned();
     }
     let operand = |o: &crate::isa::OperandInfo| {
         let (word, lane) = (usize::from(o.lane) / LANES_PER_WORD, usize::from(o.lane) % LANES_PER_WORD);
-        format!("`{}: {:?} @ {word}.{lane}`", o.name, o.kind)
+        format!("`{}: {:?} @ {word}.{lane}`", o.name(), o.kind)
     };
-    format!("Operands: {}.", info.operands.iter().map(operand).collect::<Vec<_>>().join(", "))
+    format!("Operands: {}.", info.operands().iter().map(operand).collect::<Vec<_>>().join(", "))
 }
 
 fn types(info: &OpInfo) -> String {
     let of = |kinds: &[Kind]| {
-        let matching = info.operands.iter().filter(|o| kinds.contains(&o.kind));
+        let matching = info.operands().iter().filter(|o| kinds.contains(&o.kind));
         matching.filter_map(|o| o.rule).map(|rule| rule.to_string()).collect::<Vec<_>>().join(", ")
     };
     let (inputs, outputs) = (of(&[Kind::Use, Kind::Imm64, Kind::Imm32]), of(&[Kind::Def]));

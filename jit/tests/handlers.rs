@@ -56,7 +56,7 @@ fn handlers_are_the_code_that_they_were_before() {
             assert!(!found.contains("(bad)"), "{op:?}, {machine}: not all is code:\n{found}");
             let found = reduced(&found);
             let profile = if profile { ".profile" } else { "" };
-            let golden = folder.join(format!("{}{profile}.{machine}.txt", op.info().name));
+            let golden = folder.join(format!("{}{profile}.{machine}.txt", op.info().name()));
             if found == fs::read_to_string(&golden).unwrap_or_default() {
                 continue;
             }

@@ -382,7 +382,7 @@ impl<'a, 'c> Body<'a, 'c> {
     /// An instruction with operands by kind; `targets` where it branches.
     fn plain(&mut self, op: Op, targets: &[Label]) {
         let info = op.info();
-        let needs_table = info.operands.iter().any(|o| matches!(o.kind, Kind::Table | Kind::Elem));
+        let needs_table = info.operands().iter().any(|o| matches!(o.kind, Kind::Table | Kind::Elem));
         let any = *self.choices.pick(&ValType::ALL);
         let reference = *self.choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
         let variable = if needs_table { reference } else { any };
@@ -415,13 +415,13 @@ impl<'a, 'c> Body<'a, 'c> {
                 | Kind::FuncImport
                 | Kind::Type
                 | Kind::Feedback
-                | Kind::Memory => unreachable!("{} is no plain instruction", info.mnemonic),
+                | Kind::Memory => unreachable!("{} is no plain instruction", info.mnemonic()),
             });
         }
         self.builder.emit(op, &args);
         if matches!(info.shape, ShapeKind::Unary | ShapeKind::Binary | ShapeKind::BinaryImm)
             && let Arg::Reg(dst) = args[0]
-            && let Some(ty) = info.operands[0].rule.and_then(TypeRule::fixed)
+            && let Some(ty) = info.operands()[0].rule.and_then(TypeRule::fixed)
         {
             self.canonical(ty, dst);
         }
@@ -432,11 +432,11 @@ impl<'a, 'c> Body<'a, 'c> {
         let reg = self.register(ty);
         let divides = op.info().shape == ShapeKind::Binary
             && op.info().effects.has(Effect::Traps)
-            && operand.name == "b";
+            && operand.name() == "b";
         let shape = op.info().shape;
-        let of_table = op.info().operands.iter().any(|o| o.kind == Kind::Table);
+        let of_table = op.info().operands().iter().any(|o| o.kind == Kind::Table);
         let initializes = matches!(shape, ShapeKind::MemoryInit | ShapeKind::TableInit);
-        let guard = match operand.name {
+        let guard = match operand.name() {
             _ if divides && ty == ValType::I32 => (Op::OrI32Imm, 1),
             _ if divides => (Op::OrI64Imm, 1),
             "len" | "from" if initializes => (Op::AndI32Imm, 1),
@@ -529,7 +529,7 @@ impl<'a, 'c> Body<'a, 'c> {
         let plan = self.plan;
         let own = self.results.clone();
         let fits = |ty: &TypeIndex| !tail || plan.types[ty.index()].results == own;
-        let kind = |kind| info.operands.iter().any(|o| o.kind == kind);
+        let kind = |kind| info.operands().iter().any(|o| o.kind == kind);
         let callees: Vec<usize> = if kind(Kind::FuncDefined) {
             (plan.imported..plan.funcs.len()).filter(|&f| fits(&plan.funcs[f])).collect()
         } else if kind(Kind::FuncImport) {
@@ -561,13 +561,13 @@ impl<'a, 'c> Body<'a, 'c> {
         let results = self.distinct(&signature.results);
         let operands: Vec<Arg<'_>> = info
             .explicit()
-            .map(|operand| match operand.name {
+            .map(|operand| match operand.name() {
                 "index" => index.into(),
                 "args" => Arg::Regs(&args),
                 "results" => Arg::Regs(&results),
                 "func" | "ty" => Arg::Index(callee as u32),
                 "table" => TableIndex(0).into(),
-                other => unreachable!("{} has no operand {other}", info.mnemonic),
+                other => unreachable!("{} has no operand {other}", info.mnemonic()),
             })
             .collect();
         self.builder.emit(op, &operands);

@@ -78,7 +78,7 @@ impl Rules<'_> {
     }
 
     fn instruction(&self, info: &OpInfo, operands: &[Operand]) -> Option<()> {
-        require(info.operands.iter().all(|o| o.kind != Kind::Memory) || !self.spaces.memories.is_empty())?;
+        require(info.operands().iter().all(|o| o.kind != Kind::Memory) || !self.spaces.memories.is_empty())?;
         let own = self.signature();
         let mut called = None;
         // Types that must be one and the same.

@@ -122,7 +122,7 @@ impl FunctionProfile {
         each_instruction(code, |at, op, _| {
             let pc = Pc(at as u32);
             let line = lines.at(pc);
-            let kind = |kind| op.info().operands.iter().find(move |o| o.kind == kind);
+            let kind = |kind| op.info().operands().iter().find(move |o| o.kind == kind);
             let Some(feedback) = kind(Kind::Feedback) else { return };
             if op.info().effects.has(Effect::Calls) {
                 profile.indirect_calls.extend(calls.next().map(|counts| {

@@ -81,7 +81,7 @@ impl Program {
         self.function.line_of(source, self.rng.random_range(0..4));
         let info = op.info();
         let of_type = [TypeRule::T, TypeRule::R].map(|rule| {
-            let refs = info.operands.iter().any(|o| matches!(o.kind, Kind::Table | Kind::Elem));
+            let refs = info.operands().iter().any(|o| matches!(o.kind, Kind::Table | Kind::Elem));
             let any = if rule == TypeRule::R || refs {
                 &[ValType::FuncRef, ValType::ExternRef][..]
             } else {
@@ -89,8 +89,10 @@ impl Program {
             };
             *any.choose(&mut self.rng).unwrap()
         });
-        let calls =
-            info.operands.iter().any(|o| matches!(o.kind, Kind::FuncDefined | Kind::FuncImport | Kind::Type));
+        let calls = info
+            .operands()
+            .iter()
+            .any(|o| matches!(o.kind, Kind::FuncDefined | Kind::FuncImport | Kind::Type));
         let inputs = if calls { self.signature.params.clone() } else { self.signature.results.clone() };
         let uses: Vec<Reg> = inputs.into_iter().map(|ty| self.register(ty)).collect();
         let defs: Vec<Reg> = self.signature.results.clone().into_iter().map(|ty| self.register(ty)).collect();

@@ -19,22 +19,19 @@ pub struct Checks {
     pub typed: Option<[(u8, ValType); MAX_TYPED]>,
     /// Whether the module must have a memory.
     pub memory: bool,
-    /// The operands of which this does not say everything.
-    pub others: &'static [OperandInfo],
+    /// The operands of which this does not say everything, as bits of their places.
+    pub others: u8,
 }
 
 impl Checks {
-    pub(super) const fn of(
-        operands: &[OperandInfo],
-        fixed_lanes: usize,
-        others: &'static [OperandInfo],
-    ) -> Checks {
+    pub(super) const fn of(operands: &[OperandInfo], fixed_lanes: usize) -> Checks {
         let (mut memory, mut i) = (false, 0);
         while i < operands.len() {
             memory |= matches!(operands[i].kind, Kind::Memory);
             i += 1;
         }
-        Checks { zero_bits: zero_bits(operands, fixed_lanes), typed: typed(operands), memory, others }
+        let zero_bits = zero_bits(operands, fixed_lanes);
+        Checks { zero_bits, typed: typed(operands), memory, others: others(operands) }
     }
 }
 
@@ -162,24 +159,10 @@ const fn is_other(operand: &OperandInfo) -> bool {
     }
 }
 
-pub(super) const fn count_others(operands: &[OperandInfo]) -> usize {
-    let (mut count, mut i) = (0, 0);
+const fn others(operands: &[OperandInfo]) -> u8 {
+    let (mut others, mut i) = (0, 0);
     while i < operands.len() {
-        count += is_other(&operands[i]) as usize;
-        i += 1;
-    }
-    count
-}
-
-/// The operands that [`Checks::others`] holds, as many as [`count_others`] says.
-pub(super) const fn others<const N: usize>(operands: &[OperandInfo]) -> [OperandInfo; N] {
-    let mut others = [OperandInfo { name: "", kind: Kind::Def, lane: 0, rule: None }; N];
-    let (mut count, mut i) = (0, 0);
-    while i < operands.len() {
-        if is_other(&operands[i]) {
-            others[count] = operands[i];
-            count += 1;
-        }
+        others |= (is_other(&operands[i]) as u8) << i;
         i += 1;
     }
     others
@@ -203,21 +186,21 @@ mod tests {
     fn every_operand_is_checked_in_one_way() {
         for &op in Op::ALL {
             let checks = op.info().checks;
-            for operand in op.info().operands {
+            for operand in op.info().operands() {
                 let typed = operand.register_type().map(|ty| (operand.lane, ty));
                 assert_eq!(
                     typed.is_some_and(|typed| checks.typed.is_some_and(|all| all.contains(&typed))),
                     typed.is_some(),
                     "{op:?} {}",
-                    operand.name
+                    operand.name()
                 );
-                let other = checks.others.iter().any(|other| other.lane == operand.lane);
+                let other = checks.others >> operand.place & 1 == 1;
                 let wholly_zero = matches!(operand.kind, Kind::Feedback | Kind::Memory);
                 let any_value = matches!(operand.kind, Kind::Imm64 | Kind::Imm32 | Kind::Offset);
-                assert_eq!(other, typed.is_none() && !wholly_zero && !any_value, "{op:?} {}", operand.name);
-                assert_eq!(zero_from(op, operand, 0), wholly_zero, "{op:?} {}", operand.name);
+                assert_eq!(other, typed.is_none() && !wholly_zero && !any_value, "{op:?} {}", operand.name());
+                assert_eq!(zero_from(op, operand, 0), wholly_zero, "{op:?} {}", operand.name());
                 if operand.is_narrow() {
-                    assert!(zero_from(op, operand, 2), "{op:?} {}", operand.name);
+                    assert!(zero_from(op, operand, 2), "{op:?} {}", operand.name());
                 }
                 assert!(checks.memory || operand.kind != Kind::Memory, "{op:?}");
             }

@@ -60,7 +60,7 @@ static SAME: [[u16; TARGETS.len()]; Op::ALL.len()] = {
         );
         let mut target = 0;
         while has_forms && target < TARGETS.len() {
-            table[i][target] = find(TARGETS[target], info.meaning, "", info.meaning);
+            table[i][target] = find(TARGETS[target], info.meaning(), "", info.meaning());
             target += 1;
         }
         i += 1;
@@ -91,10 +91,10 @@ const fn partners(pairs: &[(&str, &str)]) -> [u16; Op::ALL.len()] {
         };
         while pair < pairs.len() {
             let (a, b) = pairs[pair];
-            if equal(info.meaning, info.meaning, a) {
-                table[i] = find(info.shape, info.meaning, b, "");
-            } else if equal(info.meaning, info.meaning, b) {
-                table[i] = find(info.shape, info.meaning, a, "");
+            if equal(info.meaning(), info.meaning(), a) {
+                table[i] = find(info.shape, info.meaning(), b, "");
+            } else if equal(info.meaning(), info.meaning(), b) {
+                table[i] = find(info.shape, info.meaning(), a, "");
             }
             pair += 1;
         }
@@ -108,7 +108,7 @@ const fn find(shape: ShapeKind, meaning: &str, operation: &str, whole: &str) -> 
     let ops = shape.ops();
     let mut i = 0;
     while i < ops.len() {
-        let found = ops[i].info().meaning;
+        let found = ops[i].info().meaning();
         let same = if whole.is_empty() { equal(found, meaning, operation) } else { same(found, whole, 0) };
         if same {
             return ops[i] as u16;
@@ -211,8 +211,8 @@ mod tests {
 
     /// The results of an operation or test for some operands, among them those where comparisons differ.
     fn results(op: Op, exchanged: bool) -> Vec<u64> {
-        let floats = op.info().meaning.starts_with('f');
-        let wide = op.info().meaning[1..].starts_with("64");
+        let floats = op.info().meaning().starts_with('f');
+        let wide = op.info().meaning()[1..].starts_with("64");
         let values: Vec<u64> = [-2.5f64, -1.0, -0.0, 0.0, 1.0, 3.0, f64::NAN]
             .iter()
             .map(|&value| match (floats, wide) {
@@ -230,7 +230,7 @@ mod tests {
                     Meaning::Value(f) => {
                         let result = f(&inputs).expect("no division here");
                         let is_nan = floats
-                            && op.info().operands[0].rule != Some(crate::TypeRule::I32)
+                            && op.info().operands()[0].rule != Some(crate::TypeRule::I32)
                             && if wide {
                                 f64::from_bits(result).is_nan()
                             } else {
@@ -277,7 +277,7 @@ mod tests {
         for &op in Op::ALL {
             for shape in TARGETS {
                 let Some(form) = op.in_shape(shape) else { continue };
-                assert_eq!((form.info().shape, form.info().meaning), (shape, op.info().meaning));
+                assert_eq!((form.info().shape, form.info().meaning()), (shape, op.info().meaning()));
             }
         }
         for shape in [ShapeKind::BinaryImm, ShapeKind::LoadIndexed, ShapeKind::StoreIndexed] {

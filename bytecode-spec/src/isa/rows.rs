@@ -61,8 +61,8 @@ static ROWS: [OpRow; Op::ALL.len()] = {
         };
         assert!(row.def_lanes & !2 == 0, "what is written, but in lists, is the first operand");
         let mut j = 0;
-        while j < info.operands.len() {
-            let (kind, lane) = (info.operands[j].kind, info.operands[j].lane);
+        while j < info.operands().len() {
+            let (kind, lane) = (info.operands()[j].kind, info.operands()[j].lane);
             if matches!(kind, Kind::Target | Kind::Targets) {
                 row.target = lane;
             } else if matches!(kind, Kind::Uses) {
@@ -268,7 +268,7 @@ mod tests {
             // Lists have three elements.
             let mut words = [0; 8];
             words[0] = op as u64;
-            for operand in info.operands {
+            for operand in info.operands() {
                 if matches!(operand.kind, Kind::Uses | Kind::Defs | Kind::Targets) {
                     let lane = usize::from(operand.lane);
                     words[lane / LANES_PER_WORD] |= 3 << (16 * (lane % LANES_PER_WORD));
@@ -284,7 +284,7 @@ mod tests {
             });
             assert_eq!(Some(lengths[0]), info.length(&words), "{op:?}");
             assert_eq!(row.has_targets(), info.has_targets, "{op:?}");
-            let lists = info.operands.iter().any(|operand| operand.kind == Kind::Targets);
+            let lists = info.operands().iter().any(|operand| operand.kind == Kind::Targets);
             assert_eq!(targets, if lists { 3 } else { usize::from(info.has_targets) }, "{op:?}");
         }
     }

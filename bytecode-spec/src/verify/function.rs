@@ -103,7 +103,7 @@ impl<'a> FunctionVerifier<'a> {
             };
             let info = op.info();
             let Some(length) = info.length(&code[at..]) else {
-                return self.error(None, format!("{} does not end within the code", info.mnemonic));
+                return self.error(None, format!("{} does not end within the code", info.mnemonic()));
             };
             self.instruction(info, &code[at..], length);
             ended = info.effects.has(Effect::Ends);
@@ -174,7 +174,7 @@ impl<'a> FunctionVerifier<'a> {
             self.wrong_bits(info, words);
         }
         if checks.memory & self.spaces.memories.is_empty() {
-            self.error(None, format!("{} needs a memory, and the module has none", info.mnemonic));
+            self.error(None, format!("{} needs a memory, and the module has none", info.mnemonic()));
         }
         let registers = self.function.registers.as_slice();
         let fits =
@@ -182,7 +182,7 @@ impl<'a> FunctionVerifier<'a> {
         if checks.typed.is_some_and(|[a, b, c]| !(fits(a) & fits(b) & fits(c))) {
             self.wrong_registers(info, words);
         }
-        if !checks.others.is_empty() {
+        if checks.others != 0 {
             self.others(info, &words[..length]);
         }
     }
@@ -192,7 +192,10 @@ impl<'a> FunctionVerifier<'a> {
     fn others(&mut self, info: &OpInfo, words: &[u64]) {
         let mut together = Together::default();
         let mut tail = u32::from(info.fixed_lanes);
-        for operand in info.checks.others {
+        let mut others = info.checks.others;
+        while others != 0 {
+            let operand = &info.operands()[others.trailing_zeros() as usize];
+            others &= others - 1;
             self.operand(info, operand, words, &mut together, &mut tail);
         }
         let Some(uses) = together.uses else { return };
@@ -207,7 +210,7 @@ impl<'a> FunctionVerifier<'a> {
             // A call in place of this function returns what this function returns.
             None if outputs != own => {
                 let ty = self.signature_of(self.function.ty);
-                let message = format!("{} needs a function with the results of {ty}", info.mnemonic);
+                let message = format!("{} needs a function with the results of {ty}", info.mnemonic());
                 self.error(None, message);
             }
             None => {}
@@ -220,13 +223,13 @@ impl<'a> FunctionVerifier<'a> {
 
     #[cold]
     fn wrong_bits(&mut self, info: &OpInfo, words: &[u64]) {
-        for operand in info.operands {
+        for operand in info.operands() {
             let lane = usize::from(operand.lane);
             if operand.is_narrow() && words.word(lane) >> 32 != 0 {
-                return self.error(Some(operand.name), "the upper half of a 32-bit constant must be zero");
+                return self.error(Some(operand.name()), "the upper half of a 32-bit constant must be zero");
             }
             if operand.kind == Kind::Feedback && words.word(lane) != 0 {
-                return self.error(Some(operand.name), "feedback must be zero in a module");
+                return self.error(Some(operand.name()), "feedback must be zero in a module");
             }
         }
         self.stray_bits(info);
@@ -234,18 +237,18 @@ impl<'a> FunctionVerifier<'a> {
 
     #[cold]
     fn stray_bits(&mut self, info: &OpInfo) {
-        self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic));
+        self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic()));
     }
 
     #[cold]
     fn wrong_registers(&mut self, info: &OpInfo, words: &[u64]) {
-        for operand in info.operands {
+        for operand in info.operands() {
             let Some(wanted) = operand.register_type() else { continue };
             let reg = Reg(words.lane(operand.lane.into()));
             match self.function.registers.get(reg.index()) {
                 Some(&found) if found == wanted => {}
-                Some(&found) => self.wrong_type(operand.name, info, reg, wanted, found),
-                None => self.no_register(operand.name, reg),
+                Some(&found) => self.wrong_type(operand.name(), info, reg, wanted, found),
+                None => self.no_register(operand.name(), reg),
             }
         }
     }
@@ -275,7 +278,7 @@ impl<'a> FunctionVerifier<'a> {
                     || (operand.kind == Kind::FuncImport && !imported)
                 {
                     let found = if imported { "imported" } else { "defined here" };
-                    self.error(Some(operand.name), format!("function {} is {found}", index(words)));
+                    self.error(Some(operand.name()), format!("function {} is {found}", index(words)));
                 }
                 together.signature = Some(self.signature_of(ty));
             }
@@ -288,7 +291,7 @@ impl<'a> FunctionVerifier<'a> {
                 match self.spaces.tables.get(table) {
                     Some(ty) if together.signature.is_some() && ty.element != ValType::FuncRef => {
                         let message = format!("table {table} holds {}, a call needs funcref", ty.element);
-                        self.error(Some(operand.name), message);
+                        self.error(Some(operand.name()), message);
                     }
                     // The types of a call's registers come from its signature.
                     Some(_) if together.signature.is_some() => {}
@@ -300,7 +303,7 @@ impl<'a> FunctionVerifier<'a> {
                 Some(ty) => {
                     if operand.kind == Kind::GlobalMut && !ty.mutable {
                         let message = format!("global {} is immutable; declare it `mut`", index(words));
-                        self.error(Some(operand.name), message);
+                        self.error(Some(operand.name()), message);
                     }
                     self.unify(info, operand, ty.content, together);
                 }
@@ -319,33 +322,33 @@ impl<'a> FunctionVerifier<'a> {
             Kind::Shift => {
                 if words.lane(lane) > 3 {
                     let message = format!("an index is shifted by 0 to 3, found {}", words.lane(lane));
-                    self.error(Some(operand.name), message);
+                    self.error(Some(operand.name()), message);
                 }
             }
             Kind::Cause => {
                 if TrapCause::from_code(words.lane(lane)).is_none() {
-                    self.error(Some(operand.name), format!("there is no trap cause {}", words.lane(lane)));
+                    self.error(Some(operand.name()), format!("there is no trap cause {}", words.lane(lane)));
                 }
             }
             Kind::Uses => {
                 let len = u32::from(words.lane(lane));
-                together.uses = Some((List { first: *tail, len }, operand.name));
+                together.uses = Some((List { first: *tail, len }, operand.name()));
                 *tail += len;
             }
             Kind::Defs => {
                 let len = u32::from(words.lane(lane));
                 let list = List { first: words.len() as u32 * 4 - len, len };
-                together.defs = Some((list, operand.name));
+                together.defs = Some((list, operand.name()));
             }
             Kind::Targets => {
                 let list = List { first: tail.next_multiple_of(2), len: words.half(lane) };
                 if list.len == 0 {
-                    self.error(Some(operand.name), "needs at least one target, the default");
+                    self.error(Some(operand.name()), "needs at least one target, the default");
                 }
                 (0..list.len).for_each(|i| self.branch(list.target(words, i)));
                 let end = (list.first + 2 * list.len) as usize;
                 if !end.is_multiple_of(4) && words.half(end) != 0 {
-                    self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic));
+                    self.error(None, format!("{} has bits set that stand for nothing", info.mnemonic()));
                 }
             }
         }
@@ -357,18 +360,18 @@ impl<'a> FunctionVerifier<'a> {
 
     #[cold]
     fn missing(&mut self, operand: &OperandInfo, what: &str, index: usize, len: usize) {
-        self.error(Some(operand.name), format!("there is no {what} {index}, the module has {len}"));
+        self.error(Some(operand.name()), format!("there is no {what} {index}, the module has {len}"));
     }
 
     #[inline(always)]
     fn register(&mut self, info: &OpInfo, operand: &OperandInfo, reg: Reg, together: &mut Together<'a>) {
         let Some(&found) = self.function.registers.get(reg.index()) else {
-            return self.no_register(operand.name, reg);
+            return self.no_register(operand.name(), reg);
         };
         if operand.rule == Some(TypeRule::R) && !found.is_ref() {
             let name = self.reg_name(reg);
-            let message = format!("{} needs a reference in {name}, found {found}", info.mnemonic);
-            return self.error(Some(operand.name), message);
+            let message = format!("{} needs a reference in {name}, found {found}", info.mnemonic());
+            return self.error(Some(operand.name()), message);
         }
         self.unify(info, operand, found, together);
     }
@@ -378,11 +381,12 @@ impl<'a> FunctionVerifier<'a> {
             Some((wanted, first)) if wanted != found => {
                 let message = format!(
                     "{} needs `{first}` and `{}` of one type, found {wanted} and {found}",
-                    info.mnemonic, operand.name
+                    info.mnemonic(),
+                    operand.name()
                 );
-                self.error(Some(operand.name), message);
+                self.error(Some(operand.name()), message);
             }
-            _ => together.variable = Some((found, operand.name)),
+            _ => together.variable = Some((found, operand.name())),
         }
     }
 
@@ -397,7 +401,7 @@ impl<'a> FunctionVerifier<'a> {
             let plural = if types.len() == 1 { "" } else { "s" };
             let message = format!(
                 "{} needs {} register{plural} in `{operand}`, found {}",
-                info.mnemonic,
+                info.mnemonic(),
                 types.len(),
                 list.len
             );
@@ -433,7 +437,7 @@ impl<'a> FunctionVerifier<'a> {
     ) {
         let article = if matches!(wanted, ValType::FuncRef) { "a" } else { "an" };
         let name = self.reg_name(reg);
-        let message = format!("{} needs {article} {wanted} in {name}, found {found}", info.mnemonic);
+        let message = format!("{} needs {article} {wanted} in {name}, found {found}", info.mnemonic());
         self.error(Some(operand), message);
     }
 

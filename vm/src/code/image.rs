@@ -435,7 +435,7 @@ enum SidePlace {
 /// Which word of an instruction is its feedback.
 fn feedback_word(words: &[u64]) -> Option<usize> {
     let op = Op::from_code(words.lane(0)).expect("verified");
-    let feedback = op.info().operands.iter().find(|o| o.kind == Kind::Feedback)?;
+    let feedback = op.info().operands().iter().find(|o| o.kind == Kind::Feedback)?;
     Some(usize::from(feedback.lane) / LANES_PER_WORD)
 }
 

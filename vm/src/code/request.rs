@@ -122,10 +122,10 @@ impl Version {
         let mut tables = self.table_counts.iter().map(|count| count.load(Ordering::Relaxed));
         let mut branches = Vec::new();
         each_instruction(code, |at, op, next| {
-            let feedback = op.info().operands.iter().find(|operand| operand.kind == Kind::Feedback);
+            let feedback = op.info().operands().iter().find(|operand| operand.kind == Kind::Feedback);
             let Some(feedback) = feedback.filter(|_| op.info().has_targets) else { return };
             let mut ways = Vec::new();
-            let is_table = op.info().operands.iter().any(|operand| operand.kind == Kind::Targets);
+            let is_table = op.info().operands().iter().any(|operand| operand.kind == Kind::Targets);
             let word = at + usize::from(feedback.lane) / LANES_PER_WORD;
             let [taken, not_taken] = if is_table { [0; 2] } else { self.counts(word) };
             liveness::for_each_target(&code[at..], |displacement| {

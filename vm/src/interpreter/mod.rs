@@ -143,7 +143,7 @@ pub(crate) unsafe fn target_of_branch(frame: Frame, pc: u32) -> Option<Pc> {
         let code = Code((*frame.version()).function().code.as_ptr().add(pc as usize));
         let op = Op::from_code(code.lane(0))?;
         let (mut inputs, mut displacement) = (Vec::new(), None);
-        for operand in op.info().operands {
+        for operand in op.info().operands() {
             let lane = usize::from(operand.lane);
             if operand.kind == Kind::Use {
                 inputs.push(*frame.0.add(usize::from(code.lane(lane))));

@@ -113,7 +113,7 @@ impl FunctionTranslator<'_> {
 /// The test that a comparison with a constant is true, if the constant fits a branch.
 fn constant_test(op: Op, a: Reg, bits: u64) -> Option<Test> {
     let branch = if op == Op::AndI32Imm { Op::BrAnyI32Imm } else { op.in_shape(ShapeKind::BranchImm)? };
-    let narrow = bytecode_spec::TypeRule::I32 == op.info().operands[1].rule?;
+    let narrow = bytecode_spec::TypeRule::I32 == op.info().operands()[1].rule?;
     let constant = if narrow { bits as i32 } else { i32::try_from(bits as i64).ok()? };
     Some(Test::Constant(branch, a, constant))
 }

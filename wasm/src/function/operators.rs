@@ -15,7 +15,7 @@ use super::stack::{Base, Entry, Part};
 /// The type of what an opcode writes.
 #[inline(always)]
 fn result_type(op: Op) -> ValType {
-    let rule = op.info().operands[0].rule.expect("a numeric opcode has a result");
+    let rule = op.info().operands()[0].rule.expect("a numeric opcode has a result");
     rule.fixed().expect("of one type")
 }
 

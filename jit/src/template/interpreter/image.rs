@@ -211,7 +211,7 @@ fn rewrite_targets(part: Part, words: &mut [u64]) {
     if !info.has_targets {
         return;
     }
-    let (first, count) = match info.operands.iter().find(|operand| operand.kind == Kind::Target) {
+    let (first, count) = match info.operands().iter().find(|operand| operand.kind == Kind::Target) {
         Some(target) => (usize::from(target.lane), 1),
         None => {
             let (isa::BranchTable { targets, .. }, _) = isa::BranchTable::read(&*words);

@@ -23,7 +23,7 @@ const fn counts_behind(target: Lane) -> Lane {
 const _: () = {
     let mut i = 0;
     while i < Op::ALL.len() {
-        let operands = Op::ALL[i].info().operands;
+        let operands = Op::ALL[i].info().operands();
         let mut j = 0;
         while j < operands.len() {
             if matches!(operands[j].kind, Kind::Target) {
@@ -117,7 +117,7 @@ impl Fetched {
 
     /// The lane of the current instruction's operand of a kind.
     pub(super) fn operand(&self, kind: Kind) -> Option<Lane> {
-        let operands = self.part.op.info().operands;
+        let operands = self.part.op.info().operands();
         operands.iter().find(|operand| operand.kind == kind).map(|operand| operand.lane)
     }
 
@@ -243,7 +243,7 @@ impl<M: Masm> Operands<M> for Fetched {
 
     #[inline(always)]
     fn is_float(&self, lane: Lane) -> bool {
-        let operand = self.part.op.info().operands.iter().find(|operand| operand.lane == lane);
+        let operand = self.part.op.info().operands().iter().find(|operand| operand.lane == lane);
         match operand.and_then(|operand| operand.rule).and_then(TypeRule::fixed) {
             Some(ty) => matches!(ty, ValType::F32 | ValType::F64),
             None => self.part.kind == FLOAT,

@@ -116,7 +116,7 @@ pub(super) const RESULT: Lane = 2;
 
 /// The shift of an index by what an indexed access accesses, by the digits in its mnemonic: `load8_u.i32`, `store.f64`.
 const fn natural_shift(op: Op) -> u8 {
-    let name = op.info().mnemonic.as_bytes();
+    let name = op.info().mnemonic().as_bytes();
     let mut i = 0;
     while !name[i].is_ascii_digit() {
         i += 1;
@@ -132,10 +132,10 @@ const fn natural_shift(op: Op) -> u8 {
 /// Such as `load.i32 (kind 1, addr in an accumulator)`.
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.op.info().mnemonic)?;
+        f.write_str(self.op.info().mnemonic())?;
         let kind = (FORMS[self.op as usize].kinds > 1).then(|| format!("kind {}", self.kind));
-        let operand = self.op.info().operands.iter().find(|operand| operand.lane == self.held);
-        let name = operand.map_or("value", |operand| operand.name);
+        let operand = self.op.info().operands().iter().find(|operand| operand.lane == self.held);
+        let name = operand.map_or("value", |operand| operand.name());
         let held = (self.held != 0).then(|| format!("{name} in an accumulator"));
         match (kind, held) {
             (None, None) => Ok(()),
