@@ -108,8 +108,8 @@ fn explain_code(out: &mut String, module: &Module, function: &OptimizedFunction)
     if !function.loop_heads.is_empty() {
         line(out, format_args!("  entered {loop_entries} times at loops"));
     }
+    let name = |func| module.verified().func_name(func);
     for call in &function.calls {
-        let name = |func| module.verified().func_name(func);
         let within = call.within.map_or(String::new(), |func| format!(" in {}", name(func)));
         let what = match call.inlining {
             Inlining::Whole if call.is_guarded => "inlined behind a test for it",
@@ -130,7 +130,8 @@ fn explain_code(out: &mut String, module: &Module, function: &OptimizedFunction)
             Reason::Loop => "at the end of the loop that was entered".to_owned(),
             Reason::Stress => "for tests".to_owned(),
         };
-        line(out, format_args!("  side exit to pc {}: taken {} times, {why}", exit.pc, exit.count));
+        let within = exit.within.map_or(String::new(), |func| format!(" in {}", name(func)));
+        line(out, format_args!("  side exit to pc {}{within}: taken {} times, {why}", exit.pc, exit.count));
     }
 }
 

@@ -399,6 +399,51 @@ fn leaving_and_entering_optimized_code_takes_no_stack() -> Result {
     Ok(())
 }
 
+#[test]
+fn leaving_inlined_functions_takes_no_stack() -> Result {
+    let text = "func @inner(%i: i32) -> i32 {
+          br.gt_s.i32 %i, 3, more
+          %i = const.i32 1
+          ret %i
+        more:
+          %i = const.i32 2
+          ret %i
+        }
+        func @outer(%i: i32) -> i32 {
+          %i = call @inner(%i)
+          br.nez.i32 %i, on
+          trap unreachable
+        on:
+          ret %i
+        }
+        func @run(%n: i32) -> i32 export {
+          reg %i: i32, %v: i32, %sum: i32
+        again:
+          %v = call @outer(%i)
+          %sum = add.i32 %sum, %v
+          %i = add.i32 %i, 1
+          br.lt_s.i32 %i, %n, again
+          ret %sum
+        }";
+    let config = Config::new().tier(strata::TierMode::Optimizing).stress_exits(1);
+    let engine = Engine::new(config.max_native_stack_bytes(64 << 10));
+    let (mut store, module, instance) = load(&engine, text)?;
+    let rounds = 300_000;
+    assert_eq!(
+        instance.typed_func::<i32, i32>(&store, "run")?.call(&mut store, rounds)?,
+        2 * rounds - 4,
+        "the first four give 1"
+    );
+    if has_machine_code() {
+        let optimized = module.optimized();
+        let run = optimized.iter().find(|function| function.func.0 == 2).expect("it is optimized");
+        let inlined = run.side_exits.iter().filter(|exit| exit.within.is_some());
+        let exits: u64 = inlined.map(|exit| u64::from(exit.count)).sum();
+        assert!(exits > rounds as u64 / 4, "{run:?}");
+    }
+    Ok(())
+}
+
 /// A loop whose branch goes one way up to a limit, and the other way beyond.
 const PHASES: &str = "func @run(%n: i32, %limit: i32) -> i32 export {
                         reg %i: i32, %sum: i32

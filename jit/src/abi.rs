@@ -32,11 +32,12 @@ pub mod frame {
 pub mod place {
     /// Bits for the number of functions that are inlined into each other,
     const DEPTH_BITS: u32 = 3;
-    /// for the instruction in each of them,
+    /// for the instruction of the function whose code it is,
+    const FIRST_PC_BITS: u32 = 16;
+    /// for the instruction in each of the others,
     const PC_BITS: u32 = 6;
-    /// and for which of the call's targets it is.
+    /// and for which of its call's targets each is. These are the highest: most are 0, and the number stays small.
     const TARGET_BITS: u32 = 2;
-    const STEP_BITS: u32 = PC_BITS + TARGET_BITS;
 
     /// Functions inlined into each other that a path has room for.
     pub const MAX_DEPTH: usize = 4;
@@ -52,25 +53,45 @@ pub mod place {
 
     /// The same in optimized code.
     pub const fn optimized(pc: u32) -> u64 {
-        negative(pc as u64, 0)
+        Path { targets: 0, pcs: pc as u64, depth: 0 }.place()
     }
 
     /// The instruction at `pc` of the function that is inlined, as that `target` of the call, at the call that is at a place in
     /// optimized code. A call that names its callee has one target, 0.
     pub const fn inlined(call: u64, target: u32, pc: u32) -> u64 {
-        let (path, depth) = path(call);
+        let Path { targets, pcs, depth } = Path::of(call);
         assert!(depth < MAX_DEPTH as u64 && (target as usize) < MAX_TARGETS && (pc as usize) < MAX_WORDS);
-        negative(path << STEP_BITS | (target as u64) << PC_BITS | pc as u64, depth + 1)
+        let targets = targets << TARGET_BITS | target as u64;
+        Path { targets, pcs: pcs << PC_BITS | pc as u64, depth: depth + 1 }.place()
     }
 
-    const fn negative(path: u64, depth: u64) -> u64 {
-        !((path << DEPTH_BITS | depth) << 1)
+    /// What the number of a place in optimized code consists of.
+    struct Path {
+        /// A target for each inlined function, the innermost in the lowest bits; and so for the instructions.
+        targets: u64,
+        pcs: u64,
+        /// Inlined functions.
+        depth: u64,
     }
 
-    /// The steps of a path, and how many but the first there are.
-    const fn path(place: u64) -> (u64, u64) {
-        let number = !place >> 1;
-        (number >> DEPTH_BITS, number & ((1 << DEPTH_BITS) - 1))
+    impl Path {
+        const TARGETS: u32 = FIRST_PC_BITS + PC_BITS * MAX_DEPTH as u32;
+
+        const fn place(self) -> u64 {
+            let Path { targets, pcs, depth } = self;
+            assert!(pcs >> Path::TARGETS == 0);
+            !(((targets << Path::TARGETS | pcs) << DEPTH_BITS | depth) << 1)
+        }
+
+        const fn of(place: u64) -> Path {
+            let number = !place >> 1;
+            let steps = number >> DEPTH_BITS;
+            Path {
+                targets: steps >> Path::TARGETS,
+                pcs: steps & ((1 << Path::TARGETS) - 1),
+                depth: number & ((1 << DEPTH_BITS) - 1),
+            }
+        }
     }
 
     /// What a number stands for.
@@ -99,18 +120,16 @@ pub mod place {
         if (place as i64) > 0 {
             return Some(Parts::Template((place >> 1) as u32));
         }
-        match path(place) {
-            (pc, 0) => Some(Parts::Optimized(pc as u32)),
-            (path, depth) => {
-                let call = negative(path >> STEP_BITS, depth - 1);
-                let (target, pc) = (path as u32 >> PC_BITS, path as u32);
-                Some(Parts::Inlined {
-                    call,
-                    target: target & (MAX_TARGETS as u32 - 1),
-                    pc: pc & (MAX_WORDS as u32 - 1),
-                })
-            }
+        let Path { targets, pcs, depth } = Path::of(place);
+        if depth == 0 {
+            return Some(Parts::Optimized(pcs as u32));
         }
+        let call = Path { targets: targets >> TARGET_BITS, pcs: pcs >> PC_BITS, depth: depth - 1 };
+        Some(Parts::Inlined {
+            call: call.place(),
+            target: targets as u32 & (MAX_TARGETS as u32 - 1),
+            pc: pcs as u32 & (MAX_WORDS as u32 - 1),
+        })
     }
 
     #[cfg(test)]

@@ -97,7 +97,7 @@ impl Frame {
 }
 
 /// A place in an image, from which to find the instruction when it is wanted: that takes time in proportion to the code.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The current instruction.
     At(*const u64),
@@ -161,6 +161,27 @@ impl Place {
             Place::Behind(address) => version.pc_of(address.addr() - 1),
             Place::Pc(pc, _) | Place::Inlined { pc, .. } => pc,
         }
+    }
+}
+
+impl Place {
+    /// The instruction's pc, of machine code.
+    ///
+    /// # Panics
+    ///
+    /// If it is in an image.
+    pub(crate) fn pc_in_machine_code(self) -> Pc {
+        match self {
+            Place::Pc(pc, _) | Place::Inlined { pc, .. } => pc,
+            Place::At(_) | Place::Behind(_) => panic!("a place in an image"),
+        }
+    }
+
+    /// The place of the outermost call that it is inlined at, if it is.
+    pub(crate) fn outermost_call(self) -> Option<Place> {
+        let Place::Inlined { call, .. } = self else { return None };
+        let call = Place::named(call);
+        Some(call.outermost_call().unwrap_or(call))
     }
 }
 

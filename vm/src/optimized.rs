@@ -37,6 +37,8 @@ pub struct OptimizedFunction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SideExitCount {
+    /// The inlined function that it is in; `None` for the function that was compiled.
+    pub within: Option<FuncIndex>,
     /// The instruction at which the activation goes on in another tier.
     pub pc: Pc,
     /// Why.

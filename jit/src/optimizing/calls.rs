@@ -60,10 +60,16 @@ impl Translator<'_, '_> {
 
     /// What the current instruction is named by.
     pub(super) fn place_here(&self) -> u64 {
-        let outermost = self.outer.first().unwrap_or(&self.scope);
-        let inlined = self.outer.iter().skip(1).chain(self.outer.first().map(|_| &self.scope));
-        inlined.fold(abi::place::optimized(outermost.pc as u32), |call, scope| {
-            abi::place::inlined(call, scope.target, scope.pc as u32)
+        self.place_of(self.scope.pc)
+    }
+
+    /// What an instruction of the current function is named by.
+    pub(super) fn place_of(&self, pc: usize) -> u64 {
+        let calls = self.outer.iter().map(|scope| (scope.target, scope.pc));
+        let mut path = calls.chain([(self.scope.target, pc)]);
+        let (_, outermost) = path.next().expect("there is the current function");
+        path.fold(abi::place::optimized(outermost as u32), |call, (target, pc)| {
+            abi::place::inlined(call, target, pc as u32)
         })
     }
 
@@ -74,7 +80,7 @@ impl Translator<'_, '_> {
 
     /// The row of the current instruction.
     pub(super) fn row_here(&self) -> OpRow {
-        OpRow::of(&self.scope.code[self.scope.pc..])
+        self.scope.row()
     }
 
     /// Goes on unless a helper has said to stop.

@@ -9,23 +9,44 @@ use cranelift_codegen::ir::{
     Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
 };
 
-use super::translate::Translator;
+use super::translate::{Scope, Translator};
 use super::values::Region;
 use super::{Exit, Reason, Word};
 use crate::abi::{self, Helper};
+use cranelift_frontend::Variable;
 
 /// What a side exit leaves behind. Exits with equal ones share a block, with the exit as its parameter: there is little else to each.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct State {
-    /// Registers that are written to the frame, ascending.
-    live: Vec<Reg>,
+    /// Registers that are written to frames, of functions from the outermost to the innermost, ascending.
+    live: Vec<Live>,
     /// Fuel that is given back.
     refund: u32,
+}
+
+/// A register that is written to its frame.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Live {
+    /// Bytes from the registers of the frame that is pinned.
+    offset: i32,
+    ty: ValType,
+    /// The bits that it always has, or its variable.
+    value: Result<u64, u32>,
 }
 
 /// What names of symbols stand for, by their namespaces.
 const VERSION: u32 = 0;
 const EXIT: u32 = 1;
+
+impl Live {
+    fn of(scope: &Scope<'_>, reg: Reg) -> Live {
+        Live {
+            offset: scope.offset + i32::from(reg.0) * 8,
+            ty: scope.function.registers[reg.index()],
+            value: scope.constants[reg.index()].ok_or(scope.first_variable + u32::from(reg.0)),
+        }
+    }
+}
 
 impl Word {
     /// The word that a symbol's name stands for.
@@ -156,19 +177,19 @@ impl Translator<'_, '_> {
         live.dedup();
         // The block that starts here is charged for again.
         let refund = self.scope.costs.get(self.scope.pc).copied().unwrap_or(0);
-        self.leave_by(Exit { pc: Pc(self.scope.pc as u32), reason }, State { live, refund });
+        self.leave_by(Exit { place: self.place_here(), reason }, &live, refund);
     }
 
     /// Goes on in another tier, at the start of a block.
     pub(super) fn exit(&mut self, pc: Pc, reason: Reason) {
         let graph = Rc::clone(&self.scope.graph);
-        let live = graph.live_in(graph.block_at(pc)).collect();
-        self.leave_by(Exit { pc, reason }, State { live, refund: 0 });
+        let live: Vec<Reg> = graph.live_in(graph.block_at(pc)).collect();
+        self.leave_by(Exit { place: self.place_of(pc.index()), reason }, &live, 0);
     }
 
     /// Under stress, leaves by a side exit at the current instruction every so many times.
     pub(super) fn stress(&mut self) {
-        if self.request.stress == 0 || !self.outer.is_empty() {
+        if self.request.stress == 0 {
             return;
         }
         // The exit that is made next.
@@ -183,7 +204,17 @@ impl Translator<'_, '_> {
         self.exit_if(is_last, Reason::Stress);
     }
 
-    fn leave_by(&mut self, exit: Exit, state: State) {
+    /// Leaves with these registers of the current function, and what the others need behind their calls.
+    fn leave_by(&mut self, exit: Exit, live: &[Reg], refund: u32) {
+        let mut all = Vec::new();
+        for scope in &self.outer {
+            let words = &scope.code[scope.pc..];
+            let mut behind = scope.graph.live_behind(scope.code, Pc(scope.pc as u32));
+            scope.row().defs(words).for_each(|reg| _ = behind.remove(&reg));
+            all.extend(behind.into_iter().map(|reg| Live::of(scope, reg)));
+        }
+        all.extend(live.iter().map(|&reg| Live::of(&self.scope, reg)));
+        let state = State { live: all, refund };
         let word = self.word(Word::Exit(self.exits.len() as u32));
         self.exits.push(exit);
         let block = match self.states.get(&state) {
@@ -202,7 +233,13 @@ impl Translator<'_, '_> {
         for (state, block) in mem::take(&mut self.states) {
             self.start(block);
             let frame = self.frame();
-            state.live.iter().for_each(|&reg| self.store_register(reg, frame));
+            for Live { offset, ty, value } in state.live {
+                let value = match value {
+                    Ok(bits) => self.constant(ty, bits),
+                    Err(variable) => self.b.use_var(Variable::from_u32(variable)),
+                };
+                self.store_slot(Region::Frame, value, ty, frame, offset);
+            }
             if state.refund > 0 {
                 let store = self.store_context();
                 let fuel = self.load_word(Region::Store, store, abi::store::FUEL);

@@ -3,7 +3,10 @@
 //! loop to the code generator, entered where it is not meant to be: as it is, code of a loop is as good as that of a call, and who leaves it
 //! goes on in other code, until the loop around it goes back and is entered in turn.
 
-use bytecode_spec::{Function, Pc, Reg, liveness};
+use std::collections::BTreeSet;
+
+use bytecode_spec::isa::{OpRow, Words};
+use bytecode_spec::{Function, Op, Pc, Reg, liveness};
 
 use super::{Edge, Entry, Reason, Refusal};
 
@@ -77,6 +80,26 @@ impl Graph {
     pub(super) fn all_successors(&self, pc: Pc) -> impl Iterator<Item = usize> {
         let block = self.liveness.starts().partition_point(|&start| start <= pc) - 1;
         self.liveness.successors(block)
+    }
+
+    /// What may be read behind an instruction but the last of its block, whatever the profile says.
+    pub(super) fn live_behind(&self, code: &[u64], pc: Pc) -> BTreeSet<Reg> {
+        let mut live: BTreeSet<Reg> = self.all_successors(pc).flat_map(|to| self.live_in(to)).collect();
+        let starts = self.liveness.starts();
+        let end =
+            starts.get(starts.partition_point(|&start| start <= pc)).map_or(code.len(), |end| end.index());
+        let (mut behind, mut at) = (Vec::new(), pc.index());
+        while at < end {
+            let words = &code[at..];
+            behind.push(words);
+            at += Op::from_code(words.lane(0)).and_then(|op| op.info().length(words)).expect("verified");
+        }
+        for words in behind.into_iter().skip(1).rev() {
+            let row = OpRow::of(words);
+            row.defs(words).for_each(|reg| _ = live.remove(&reg));
+            live.extend(row.uses(words));
+        }
+        live
     }
 
     /// Where control goes from a block.

@@ -4,7 +4,8 @@
 //! U. Hölzle, Eliminating Virtual Function Calls in C++ Programs, ECOOP 1996): whether the function's record is that of the instance.
 //!
 //! An inlined function has a frame where a call would have put it, but nothing is ever written there: what it calls and where it traps is
-//! named by the [path](crate::abi::place) of calls that leads there. It has no side exits, so no other tier has to go on in it.
+//! named by the [path](crate::abi::place) of calls that leads there. A side exit in it writes the live registers of all the frames that
+//! there would be; then its activation goes on in another tier, returns, and so does that of the function that it is inlined in.
 //!
 //! Where a function is too large, or is inlined in itself often enough, at least what it tests first may be inlined: many calls of functions
 //! that call themselves find that there is nothing to do.
@@ -40,6 +41,8 @@ pub struct Callee {
     pub frame_words: u32,
     /// See [`Request::costs`](super::Request::costs).
     pub costs: Vec<u32>,
+    /// See [`Request::never`](super::Request::never).
+    pub never: Vec<Edge>,
     /// See [`Request::targets`](super::Request::targets).
     pub targets: Vec<CallTargets>,
 }
@@ -147,20 +150,23 @@ impl<'a> Translator<'a, '_> {
         });
         let Some(callee) = callee else { return (Inlining::NotOffered, None) };
         let budget = BUDGET[0].max(BUDGET[1] * request.function.code.len().min(BUDGET[0]));
-        let (inlining, never) = if self.outer.len() >= MAX_PATH {
-            return (Inlining::TooDeep, None);
-        } else if self.outer.len() >= MAX_DEPTH {
-            (Inlining::TooDeep, beyond_early_return(callee))
-        } else if self.inlined_words + callee.function.code.len() > budget {
-            (Inlining::OverBudget, beyond_early_return(callee))
+        let why_not = if self.outer.len() >= MAX_DEPTH {
+            Some(Inlining::TooDeep)
         } else {
-            (Inlining::Whole, Vec::new())
+            let is_over = self.inlined_words + callee.function.code.len() > budget;
+            is_over.then_some(Inlining::OverBudget)
         };
-        let inlining = if never.is_empty() { inlining } else { Inlining::UntilEarlyReturn };
-        if !matches!(inlining, Inlining::Whole | Inlining::UntilEarlyReturn) {
-            return (inlining, None);
-        }
-        match Graph::new(&callee.function, Entry::Start, &never) {
+        let (inlining, graph) = match why_not {
+            None => (Inlining::Whole, Graph::new(&callee.function, Entry::Start, &callee.never)),
+            Some(why_not) => {
+                let never = beyond_early_return(callee);
+                if self.outer.len() >= MAX_PATH || never.is_empty() {
+                    return (why_not, None);
+                }
+                (Inlining::UntilEarlyReturn, Graph::new(&callee.function, Entry::Start, &never))
+            }
+        };
+        match graph {
             Ok(graph) => (inlining, Some((callee, graph))),
             Err(_) => (Inlining::NotOffered, None),
         }

@@ -157,11 +157,12 @@ pub enum Word {
     Exit(u32),
 }
 
-/// A side exit: the activation goes on at the start of an instruction, with its live registers in the frame, in another tier.
+/// A side exit: the activation goes on at the start of an instruction, with its live registers in the frame, in another tier. If that is
+/// of an inlined function, the live registers of the functions around it are in their frames too; headers of frames are not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
-    /// The instruction.
-    pub pc: Pc,
+    /// The [place](crate::abi::place) of the instruction.
+    pub place: u64,
     /// Why.
     pub reason: Reason,
 }

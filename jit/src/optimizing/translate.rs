@@ -5,7 +5,7 @@ use std::mem;
 use std::rc::Rc;
 
 use ahash::AHashMap;
-use bytecode_spec::isa::{self, Visitor, Words, visit};
+use bytecode_spec::isa::{self, OpRow, Visitor, Words, visit};
 use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
@@ -126,6 +126,13 @@ impl<'a> Scope<'a> {
             done: None,
             rest: None,
         }
+    }
+}
+
+impl Scope<'_> {
+    /// The row of the current instruction.
+    pub(super) fn row(&self) -> OpRow {
+        OpRow::of(&self.code[self.pc..])
     }
 }
 

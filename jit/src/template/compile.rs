@@ -257,7 +257,7 @@ impl<H: Homes> Driver<H> {
         self.trapped = None;
     }
 
-    /// Lets activations enter at all branches, and where they go.
+    /// Lets activations enter at all branches, and where they go, and behind calls.
     fn add_landings(&mut self) {
         let mut heads = std::mem::take(&mut self.heads);
         let code = self.instructions();
@@ -267,6 +267,8 @@ impl<H: Homes> Driver<H> {
                 row.each_target(words, |displacement| {
                     heads.push((pc as i64 + i64::from(displacement)) as u32);
                 });
+            } else if row.calls {
+                heads.push(next as u32);
             }
         });
         heads.sort_unstable();

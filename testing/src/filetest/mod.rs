@@ -27,7 +27,7 @@
 //! ```
 //!
 //! Of optimized code there are `compilations(@f)`, `recompilations(@f)`, `loop_entries(@f)` (from other tiers), `side_exits(@f)`
-//! (taken so far), and `guarded(@f)` (functions compiled in place of its indirect calls), where a case asks for a tier that has some.
+//! (taken so far), `inlined_exits(@f)` (of these, in functions that are compiled in place), and `guarded(@f)` (functions compiled in place of its indirect calls), where a case asks for a tier that has some.
 //!
 //! Of the profile there are `calls(@f)`, `back_edges(place)` of the loop with its head there, `taken(place)`,
 //! `not_taken(place)`, `taken(place, target)`, `targets(place)` (how many functions an indirect call has seen, up to

@@ -11,7 +11,7 @@ use crate::configuration::Configuration;
 /// Whether a configuration tells what an expectation is of.
 pub(super) fn is_known(of: &str, configuration: &Configuration) -> bool {
     match of {
-        "compilations" | "recompilations" | "loop_entries" | "side_exits" | "guarded" => {
+        "compilations" | "recompilations" | "loop_entries" | "side_exits" | "inlined_exits" | "guarded" => {
             configuration.optimizes
         }
         _ => configuration.profile,
@@ -73,6 +73,11 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
         ("side_exits", [name]) => {
             let exits = optimized(name).map_or(Vec::new(), |f| f.side_exits);
             Ok(exits.iter().map(|exit| u64::from(exit.count)).sum())
+        }
+        ("inlined_exits", [name]) => {
+            let exits = optimized(name).map_or(Vec::new(), |f| f.side_exits);
+            let inlined = exits.iter().filter(|exit| exit.within.is_some());
+            Ok(inlined.map(|exit| u64::from(exit.count)).sum())
         }
         ("guarded", [name]) => {
             let calls = optimized(name).map_or(Vec::new(), |f| f.calls);

@@ -380,6 +380,11 @@ impl Version {
         }
     }
 
+    /// The instruction behind one.
+    pub(crate) fn behind(&self, pc: Pc) -> Pc {
+        Pc((pc.index() + self.length_at(pc.index())) as u32)
+    }
+
     fn length_at(&self, pc: usize) -> usize {
         let code = &self.function().code[pc..];
         Op::from_code(code.lane(0)).and_then(|op| op.info().length(code)).expect("verified")

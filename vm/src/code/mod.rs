@@ -11,7 +11,7 @@ mod space;
 
 pub(crate) use image::{BLOCK_START, Version, bump, each_instruction};
 pub(crate) use object::CodeObject;
-pub(crate) use optimized::{Optimized, OptimizedObject, SideExit, Timed, Way};
+pub(crate) use optimized::{Optimized, OptimizedObject, SideExit, Timed, Way, Wrong};
 pub(crate) use space::CodeSpace;
 
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};

@@ -10,7 +10,7 @@ use strata_jit::optimizing::{CallSite, Edge, Entry, Exit, OptimizedCode, Reason,
 
 use super::{CodeSlot, Version, bump};
 use crate::engine::Engine;
-use crate::frames::Place;
+use crate::frames::{Place, function_at};
 use crate::optimized::{OptimizedFunction, SideExitCount};
 use crate::tiering::policy::{EXITS, MAX_PASSED, MAX_RECOMPILATIONS, Refusal};
 
@@ -50,6 +50,8 @@ pub(crate) struct SideExit {
     /// Under stress, how often the exit is passed before it is taken.
     pub(crate) left: AtomicU32,
     pub(crate) exit: Exit,
+    /// The function that the instruction is in.
+    pub(crate) func: FuncIndex,
     /// The entry that the code belongs to.
     pub(crate) entry: Entry,
     /// How often it was taken.
@@ -73,6 +75,7 @@ impl OptimizedObject {
             .map(|&exit| SideExit {
                 left: AtomicU32::new(engine.config().stress_exits),
                 exit,
+                func: function_at(version, Place::named(exit.place)).0.func,
                 entry,
                 count: AtomicU32::new(0),
                 landing: CodeSlot::default(),
@@ -142,14 +145,17 @@ pub(crate) struct Optimized {
     entered: AtomicU32,
 }
 
+/// Branches by the functions that they are in.
+pub(crate) type Wrong = BTreeSet<(FuncIndex, Edge)>;
+
 #[derive(Debug, Default)]
 struct State {
     /// What was asked for, by where activations enter: at the start, `None`, or at the head of a loop.
     entries: BTreeMap<Option<Pc>, EntryState>,
     /// All code: activations may be in any of it.
     all: Vec<Arc<OptimizedObject>>,
-    /// Branches that went too often where they never had before.
-    wrong: BTreeSet<Edge>,
+    /// Branches, of the function or of inlined ones, that went too often where they never had before.
+    wrong: Wrong,
     refusal: Option<Refusal>,
 }
 
@@ -295,13 +301,13 @@ impl Optimized {
 
     /// Branches that must not be left out of code for an entry, since they went where they never had; `None` when that happened
     /// too often.
-    pub(crate) fn wrong(&self, entry: Entry) -> Option<BTreeSet<Edge>> {
+    pub(crate) fn wrong(&self, entry: Entry) -> Option<Wrong> {
         let state = self.state();
         let recompilations = state.entries.get(&key(entry)).map_or(0, |entry| entry.recompilations);
         let sides = state.all.iter().flat_map(|object| &object.exits);
         let gone = sides.filter(|side| side.count.load(Ordering::Relaxed) > 0);
         let gone = gone.filter_map(|side| match side.exit.reason {
-            Reason::Branch(edge) => Some(edge),
+            Reason::Branch(edge) => Some((side.func, edge)),
             Reason::Poll | Reason::TailCall | Reason::Loop | Reason::Stress => None,
         });
         (recompilations < MAX_RECOMPILATIONS).then(|| gone.collect())
@@ -312,6 +318,7 @@ impl Optimized {
     pub(crate) fn exited(&self, side: &SideExit) -> bool {
         let count = side.count.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let Reason::Branch(edge) = side.exit.reason else { return false };
+        let edge = (side.func, edge);
         if count > EXITS || !count.is_power_of_two() {
             return false;
         }
@@ -345,7 +352,8 @@ impl Optimized {
         let state = self.state();
         let sides = state.all.iter().flat_map(|object| &object.exits);
         let side_exits = sides.map(|side| SideExitCount {
-            pc: side.exit.pc,
+            within: (side.func != func).then_some(side.func),
+            pc: Place::named(side.exit.place).pc_in_machine_code(),
             reason: side.exit.reason,
             count: side.count.load(Ordering::Relaxed),
         });

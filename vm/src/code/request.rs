@@ -8,13 +8,15 @@ use bytecode_spec::isa::{self, LANES_PER_WORD, Words};
 use bytecode_spec::{Effect, FuncIndex, Kind, Op, Pc, liveness};
 use strata_jit::optimizing::{self, CallTargets, Callee, Edge, Entry};
 
-use super::{Version, each_instruction};
+use super::{Version, Wrong, each_instruction};
 use crate::tiering::policy::{MAX_CALLEES, OUTER_ROUNDS, SAMPLES, TARGET_SHARE};
 
 impl Version {
     /// What the optimizing compiler is to know.
     pub(crate) fn optimizing_request(&self, entry: Entry) -> optimizing::Request {
         let module = self.loaded();
+        let is_profiled = module.engine.config().profile;
+        let wrong = self.optimized.wrong(entry).filter(|_| is_profiled);
         optimizing::Request {
             function: self.function().clone(),
             ty: module.module.func_type(self.func).clone(),
@@ -22,15 +24,15 @@ impl Version {
             frame_words: self.frame_words,
             costs: self.costs.to_vec(),
             entry,
-            never: self.never(entry),
-            callees: self.callees(),
+            never: self.never(entry, wrong.as_ref()),
+            callees: self.callees(wrong.as_ref()),
             targets: self.call_targets(),
             stress: 0,
         }
     }
 
     /// Functions that may be inlined: those that it calls, and those that these call.
-    fn callees(&self) -> Vec<Callee> {
+    fn callees(&self, wrong: Option<&Wrong>) -> Vec<Callee> {
         let module = self.loaded();
         let mut callees: Vec<Callee> = Vec::new();
         let mut open = vec![self];
@@ -55,6 +57,7 @@ impl Version {
                     function: callee.function().clone(),
                     frame_words: callee.frame_words,
                     costs: callee.costs.to_vec(),
+                    never: callee.never(Entry::Start, wrong),
                     targets: callee.call_targets(),
                 });
                 open.push(callee);
@@ -89,10 +92,9 @@ impl Version {
         all
     }
 
-    /// Ways that branches never went while they were profiled, and not too seldom.
-    fn never(&self, entry: Entry) -> Vec<Edge> {
-        let is_profiled = self.loaded().engine.config().profile;
-        let Some(wrong) = self.optimized.wrong(entry).filter(|_| is_profiled) else { return Vec::new() };
+    /// Ways that branches never went while they were profiled, and not too seldom, but for `wrong` ones; none if that is not known.
+    fn never(&self, entry: Entry, wrong: Option<&Wrong>) -> Vec<Edge> {
+        let Some(wrong) = wrong else { return Vec::new() };
         // Under stress, what is wrong is to be tried too.
         let samples = if self.loaded().engine.config().stress_exits > 0 { 1 } else { SAMPLES };
         let branches = self.branches();
@@ -103,7 +105,7 @@ impl Version {
             let never_gone = branch.ways.iter().filter(|&&(to, _)| !branch.has_gone(to) && !is_head(to));
             let never_gone = never_gone.filter(|&&(to, _)| !loops.may_end_by(place, to));
             let edges = never_gone.map(|&(to, _)| Edge { from: branch.from, to });
-            never.extend(edges.filter(|edge| !wrong.contains(edge)));
+            never.extend(edges.filter(|&edge| !wrong.contains(&(self.func, edge))));
         }
         never.sort_unstable();
         never.dedup();

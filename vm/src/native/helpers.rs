@@ -5,12 +5,13 @@ use strata_jit::abi::{self, Helper, Status};
 
 use std::sync::atomic::Ordering;
 
-use super::{Pauses, at_call, has_code, interpret, run};
+use super::{Pauses, at_call, enter_code, has_code, interpret, run};
 use crate::code::{CodeSlot, SideExit, Version, Way};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place, function_at};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
 use crate::tiering::policy::Event;
+use crate::trap::Tier;
 
 /// The function that does what a helper is for; null for those that have none.
 pub(super) fn function(helper: Helper) -> *const () {
@@ -232,13 +233,87 @@ unsafe fn look_up(frame: *mut u64, version: &Version, place: u64) -> *const Code
 extern "C" fn exit(frame: *mut u64, side: *const SideExit) -> u64 {
     // SAFETY: optimized code goes here with its frame, live registers written, by a side exit of its own.
     unsafe {
-        let version = &*Frame(frame).version();
-        if pauses(version).during(|| version.exited(&*side)) {
-            return &raw const (*side).landing as u64;
+        let (version, side) = (&*Frame(frame).version(), &*side);
+        let is_landed = pauses(version).during(|| version.exited(side));
+        let place = Place::named(side.exit.place);
+        let pc = match place.outermost_call() {
+            None => place.pc_in_machine_code(),
+            Some(call) => match finish_inlined(Frame(frame), version, place) {
+                Ok(()) => version.behind(call.pc_in_machine_code()),
+                Err(stopped) => return stop(frame, stopped),
+            },
+        };
+        if is_landed {
+            return &raw const side.landing as u64;
         }
-        match interpret(Frame(frame), (*side).exit.pc) {
+        match interpret(Frame(frame), pc) {
             Ok(ended) => slot_of(ended) as u64,
             Err(stopped) => stop(frame, stopped),
+        }
+    }
+}
+
+/// Lets activations of inlined functions go on, at a place in optimized code of `version`, until the outermost has returned and its results
+/// are where its call wants them.
+///
+/// # Safety
+///
+/// The frame is the one of that code, and live registers of all frames are written.
+unsafe fn finish_inlined(frame: Frame, version: &Version, place: Place) -> Result<(), Stopped> {
+    // SAFETY: by contract; headers are written before anything runs, from the outermost to the innermost.
+    unsafe {
+        let (mut inner, mut inlined) = rebuild(frame, version, place);
+        let mut pc = place.pc_in_machine_code();
+        let mut within = place;
+        while let Place::Inlined { call, .. } = within {
+            go_on(inner, inlined, pc)?;
+            within = Place::named(call);
+            let (outer, caller) = (inner.caller(), function_at(version, within).0);
+            let at = within.pc_in_machine_code();
+            let words = &caller.function().code[at.index()..];
+            for (i, reg) in isa::OpRow::of(words).defs(words).enumerate() {
+                *outer.0.add(reg.index()) = *inner.0.add(i);
+            }
+            (inner, inlined, pc) = (outer, caller, caller.behind(at));
+        }
+        Ok(())
+    }
+}
+
+/// Writes the headers of the frames of inlined functions, as if they had been called from code of the template compiler; gives the innermost
+/// one, and its function.
+///
+/// # Safety
+///
+/// As for [`finish_inlined`]: behind each frame there is room for those.
+unsafe fn rebuild(frame: Frame, version: &Version, place: Place) -> (Frame, &Version) {
+    let Place::Inlined { call, .. } = place else { return (frame, version) };
+    let call = Place::named(call);
+    // SAFETY: by contract.
+    unsafe {
+        let (caller, function) = rebuild(frame, version, call);
+        let callee = Frame(caller.0.add(function.frame_words as usize));
+        callee.set_link(caller, Place::Pc(call.pc_in_machine_code(), Tier::Template).return_pc());
+        let inlined = function_at(version, place).0;
+        callee.set_code(inlined, frame.instance());
+        (callee, inlined)
+    }
+}
+
+/// Goes on with an activation up to its return: results are then in its first registers.
+///
+/// # Safety
+///
+/// The frame's header and live registers are written; an optimized function can be left at `pc`, or behind a call there.
+unsafe fn go_on(frame: Frame, version: &Version, pc: Pc) -> Result<(), Stopped> {
+    // SAFETY: by contract.
+    unsafe {
+        if let Some(entry) = version.landing_at(pc) {
+            return enter_code(frame, version, entry, version.slot);
+        }
+        match interpret(frame, pc)? {
+            Ended::Returned => Ok(()),
+            Ended::Replaced(next) => run(frame, next),
         }
     }
 }

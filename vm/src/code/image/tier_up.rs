@@ -7,6 +7,7 @@ use strata_jit::optimizing::Entry;
 
 use super::Version;
 use crate::code::{CodeObject, OptimizedObject, SideExit, Timed};
+use crate::frames::{Place, function_at};
 use crate::module::FunctionStatus;
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, Policy, Refusal};
 use crate::trap::Tier;
@@ -200,18 +201,30 @@ impl Version {
         self.land(side)
     }
 
-    /// Finds where activations go on that leave by a side exit; false if that is not in code of the template compiler.
+    /// Finds where activations go on that leave by a side exit; false if that is not in code of the template compiler. If the
+    /// exit is in an inlined function, that is behind the call, and the functions that are inlined are made ready too.
     fn land(&self, side: &SideExit) -> bool {
         if !side.landing.entry.load(Ordering::Acquire).is_null() {
             return true;
         }
+        let mut place = Place::named(side.exit.place);
+        let mut pc = place.pc_in_machine_code();
+        while let Place::Inlined { call, .. } = place {
+            _ = function_at(self, place).0.landing_at(pc);
+            place = Place::named(call);
+            pc = function_at(self, place).0.behind(place.pc_in_machine_code());
+        }
+        let Some(entry) = self.landing_at(pc) else { return false };
+        side.landing.entry.store(entry.cast_mut(), Ordering::Release);
+        true
+    }
+
+    /// Where an activation goes on in code of the template compiler that is at a branch, or where one goes, or behind a call.
+    pub(crate) fn landing_at(&self, pc: Pc) -> Option<*const u8> {
         let make = || {
             let native = self.loaded().engine.native().ok_or(Refusal::NoMachineCode)?;
             CodeObject::install(self, native.compile(self, true)?)
         };
-        let Ok(code) = self.landing.get_or_init(make) else { return false };
-        let Some(entry) = code.entry_at(side.exit.pc) else { return false };
-        side.landing.entry.store(entry.cast_mut(), Ordering::Release);
-        true
+        self.landing.get_or_init(make).as_ref().ok()?.entry_at(pc)
     }
 }
