@@ -1,7 +1,7 @@
 //! Crossing between tiers: who calls whom, what falls back, and threads that do so at the same time. That results are equal is
 //! for the other tests to show; here is what they do not reach.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
@@ -29,10 +29,10 @@ fn run<P: strata::Values>(engine: &Engine, text: &str, name: &str, params: P) ->
     instance.typed_func::<P, i32>(&store, name)?.call(&mut store, params)
 }
 
-/// Compiles the functions of these indices at their first call, and no others; remembers what it was asked and told.
+/// Compiles the functions of these indices for these tiers at their first call, and no others; remembers what it was asked and told.
 #[derive(Clone, Debug, Default)]
 struct Chosen {
-    functions: BTreeSet<u32>,
+    functions: BTreeMap<u32, Tier>,
     asked: Arc<Mutex<Vec<(u32, Event)>>>,
     refused: Arc<Mutex<Vec<(u32, Refusal)>>>,
 }
@@ -42,17 +42,16 @@ impl Chosen {
     fn compiled(&self) -> BTreeSet<u32> {
         let refused: BTreeSet<u32> = self.refused.lock().unwrap().iter().map(|&(func, _)| func).collect();
         let asked: BTreeSet<u32> = self.asked.lock().unwrap().iter().map(|&(func, _)| func).collect();
-        asked.intersection(&self.functions).copied().filter(|func| !refused.contains(func)).collect()
+        let chosen = self.functions.keys().copied();
+        chosen.filter(|func| asked.contains(func) && !refused.contains(func)).collect()
     }
 }
 
 impl Policy for Chosen {
     fn decide(&self, candidate: &Candidate<'_>) -> Decision {
         self.asked.lock().unwrap().push((candidate.func.0, candidate.event));
-        match self.functions.contains(&candidate.func.0) {
-            true => Decision::Compile(Tier::Template),
-            false => Decision::Wait { calls: 3 },
-        }
+        let tier = self.functions.get(&candidate.func.0);
+        tier.map_or(Decision::Wait { calls: 3 }, |&tier| Decision::Compile(tier))
     }
 
     fn refused(&self, candidate: &Candidate<'_>, refusal: Refusal) {
@@ -109,25 +108,23 @@ fn half(own: u32) -> String {
 /// Links of the chains.
 const LINKS: i32 = 10_000_000;
 
-/// Every choice of functions 0 and 1 that are compiled.
-fn choices() -> impl Iterator<Item = Chosen> {
-    (0..4_u32).map(|bits| Chosen {
-        functions: (0..2).filter(|i| bits >> i & 1 == 1).collect(),
-        ..Chosen::default()
-    })
+/// Every choice of tiers for two functions; `None` for the interpreter.
+fn choices() -> impl Iterator<Item = [Option<Tier>; 2]> {
+    const TIERS: [Option<Tier>; 3] = [None, Some(Tier::Template), Some(Tier::Optimizing)];
+    TIERS.into_iter().flat_map(|even| TIERS.map(|odd| [even, odd]))
 }
 
 #[test]
 fn ten_million_tail_calls_between_tiers() -> Result {
     for text in [IN_A_MODULE.replace("CALL", "return_call"), through_tables()] {
-        for chosen in choices() {
-            let engine = Engine::new(Config::new().policy(chosen.clone()));
+        for tiers in choices() {
+            let functions = (0..).zip(tiers).filter_map(|(func, tier)| Some((func, tier?))).collect();
+            let chosen = Chosen { functions, ..Chosen::default() };
+            let engine = Engine::new(Config::new().policy(chosen.clone()).workers(0));
             assert_eq!(run(&engine, &text, "run", LINKS)?, 101, "{chosen:?}");
             assert_eq!(run(&engine, &text, "run", 1)?, 102, "{chosen:?}");
-            assert_eq!(
-                chosen.compiled(),
-                if has_machine_code() { chosen.functions.clone() } else { BTreeSet::new() }
-            );
+            let expected = if has_machine_code() { chosen.functions.clone() } else { BTreeMap::new() };
+            assert_eq!(chosen.compiled(), expected.into_keys().collect());
         }
     }
     Ok(())
@@ -135,46 +132,41 @@ fn ten_million_tail_calls_between_tiers() -> Result {
 
 #[test]
 fn ten_million_tail_calls_between_tiers_and_instances() -> Result {
-    for even in [false, true] {
-        for odd in [false, true] {
-            // One engine: the halves differ by module, and only one is to be compiled.
-            let engine = Engine::new(Config::new().policy(OfModules([even, odd])));
-            let mut store = Store::new(&engine, ());
-            let mut linker = Linker::new(&engine);
-            let table = Module::new(&engine, "(module (table (export \"table\") 2 funcref))")?;
-            let shared = linker.instantiate(&mut store, &table)?;
-            linker.instance(&store, "shared", shared)?;
-            let even_half = linker.instantiate(&mut store, &Module::new(&engine, half(0))?)?;
-            let odd_half = linker.instantiate(&mut store, &Module::new(&engine, half(1))?)?;
-            assert_eq!(engine.code_bytes(), 0);
-            for instance in [even_half, odd_half] {
-                let run = instance.typed_func::<i32, i32>(&store, "run")?;
-                assert_eq!(run.call(&mut store, LINKS)?, 101);
-                assert_eq!(run.call(&mut store, 1)?, 102);
-            }
-            assert_eq!(engine.code_bytes() > 0, (even || odd) && has_machine_code());
-            // Each half has counted in its own memory.
-            let [evens, odds] = [even_half, odd_half].map(|instance| {
-                instance.typed_func::<(), i32>(&store, "count").unwrap().call(&mut store, ()).unwrap()
-            });
-            assert_eq!((evens, odds), (LINKS + 4, LINKS + 2));
+    for tiers in choices() {
+        // One engine: the halves differ by module.
+        let engine = Engine::new(Config::new().policy(OfModules(tiers)).workers(0));
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new(&engine);
+        let table = Module::new(&engine, "(module (table (export \"table\") 2 funcref))")?;
+        let shared = linker.instantiate(&mut store, &table)?;
+        linker.instance(&store, "shared", shared)?;
+        let even_half = linker.instantiate(&mut store, &Module::new(&engine, half(0))?)?;
+        let odd_half = linker.instantiate(&mut store, &Module::new(&engine, half(1))?)?;
+        assert_eq!(engine.code_bytes(), 0);
+        for instance in [even_half, odd_half] {
+            let run = instance.typed_func::<i32, i32>(&store, "run")?;
+            assert_eq!(run.call(&mut store, LINKS)?, 101, "{tiers:?}");
+            assert_eq!(run.call(&mut store, 1)?, 102, "{tiers:?}");
         }
+        assert_eq!(engine.code_bytes() > 0, tiers != [None; 2] && has_machine_code());
+        // Each half has counted in its own memory.
+        let [evens, odds] = [even_half, odd_half].map(|instance| {
+            instance.typed_func::<(), i32>(&store, "count").unwrap().call(&mut store, ()).unwrap()
+        });
+        assert_eq!((evens, odds), (LINKS + 4, LINKS + 2));
     }
     Ok(())
 }
 
-/// Compiles everything of modules whose first global starts at 0, or at 1.
+/// Compiles everything of modules whose first global starts at 0, or at 1, for these tiers.
 #[derive(Debug)]
-struct OfModules([bool; 2]);
+struct OfModules([Option<Tier>; 2]);
 
 impl Policy for OfModules {
     fn decide(&self, candidate: &Candidate<'_>) -> Decision {
         let is_odd =
             candidate.module.globals.first().is_some_and(|global| format!("{:?}", global.init).contains('1'));
-        match self.0[usize::from(is_odd)] {
-            true => Decision::Compile(Tier::Template),
-            false => Decision::Wait { calls: 0 },
-        }
+        self.0[usize::from(is_odd)].map_or(Decision::Wait { calls: 0 }, Decision::Compile)
     }
 }
 
@@ -189,7 +181,7 @@ fn the_policy_is_asked_and_obeyed() -> Result {
                 func @plain(%n: i32) -> i32 export {
                   ret %n
                 }";
-    let policy = Chosen { functions: BTreeSet::from([1]), ..Chosen::default() };
+    let policy = Chosen { functions: BTreeMap::from([(1, Tier::Template)]), ..Chosen::default() };
     let engine = Engine::new(Config::new().policy(policy.clone()));
     let (mut store, module, instance) = load(&engine, text)?;
     let looping = instance.typed_func::<i32, i32>(&store, "looping")?;
@@ -225,7 +217,10 @@ fn without_room_for_code_functions_are_interpreted() -> Result {
         let call = if i + 1 < FUNCTIONS { format!("%n = call @f{}(%n)", i + 1) } else { String::new() };
         text += &format!("func @f{i}(%n: i32) -> i32 export {{\n{call}\n%n = add.i32 %n, {i}\nret %n\n}}\n");
     }
-    let policy = Chosen { functions: (0..FUNCTIONS as u32).collect(), ..Chosen::default() };
+    let policy = Chosen {
+        functions: (0..FUNCTIONS as u32).map(|i| (i, Tier::Template)).collect(),
+        ..Chosen::default()
+    };
     let engine = Engine::new(Config::new().max_code_bytes(64 << 10).policy(policy.clone()));
     let (mut store, module, instance) = load(&engine, &text)?;
     let first = instance.typed_func::<i32, i32>(&store, "f0")?;

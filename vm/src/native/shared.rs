@@ -119,3 +119,30 @@ impl SharedCode {
         self.generated().interpreter.fault_at(u32::try_from(offset).ok()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Engine, Linker, Module, Store, TierMode};
+
+    /// The code that engines share after running a program, and how much there is of it.
+    fn after_running(config: Config) -> Option<(*const super::SharedCode, usize)> {
+        let engine = Engine::new(config.tier(TierMode::Interpreter));
+        let module = Module::new(&engine, "func @f(%n: i32) -> i32 export {\n%n = add.i32 %n, 1\nret %n\n}");
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module.unwrap()).unwrap();
+        assert_eq!(instance.typed_func::<i32, i32>(&store, "f").unwrap().call(&mut store, 1).unwrap(), 2);
+        engine.shared_code().map(|shared| (std::ptr::from_ref(shared), shared.generated().installed))
+    }
+
+    #[test]
+    fn engines_share_handlers() {
+        for profile in [false, true] {
+            let Some((first, handlers)) = after_running(Config::new().profile(profile)) else { return };
+            let (second, more) = after_running(Config::new().profile(profile)).unwrap();
+            assert_eq!(first, second);
+            // Other tests run in the same process, but the program's handlers are there.
+            assert!(handlers > 0 && more >= handlers);
+            assert_ne!(Some(first), after_running(Config::new().profile(!profile)).map(|(other, _)| other));
+        }
+    }
+}
