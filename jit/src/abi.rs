@@ -39,7 +39,9 @@ pub mod place {
     /// and for which of its call's targets each is. These are the highest: most are 0, and the number stays small.
     const TARGET_BITS: u32 = 2;
 
-    /// Functions inlined into each other that a path has room for.
+    /// Words of code of the function whose code it is that a path has room for.
+    pub const MAX_FIRST_WORDS: usize = 1 << FIRST_PC_BITS;
+    /// Functions inlined into each other that it has room for.
     pub const MAX_DEPTH: usize = 4;
     /// Words of code of an inlined function that it has room for.
     pub const MAX_WORDS: usize = 1 << PC_BITS;

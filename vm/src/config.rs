@@ -112,7 +112,8 @@ impl Config {
     }
 
     /// How many threads make optimized code, while programs go on in the code that they have; with none, a program waits for its
-    /// code, in its own thread. One by default. [`TierMode::Optimizing`] uses none.
+    /// code, in its own thread. One by default. [`TierMode::Optimizing`] uses none. The first one starts when a function gets code of the
+    /// template compiler, so that it is there when it is wanted.
     pub fn workers(mut self, threads: usize) -> Config {
         self.workers = threads;
         self

@@ -165,18 +165,6 @@ impl Place {
 }
 
 impl Place {
-    /// The instruction's pc, of machine code.
-    ///
-    /// # Panics
-    ///
-    /// If it is in an image.
-    pub(crate) fn pc_in_machine_code(self) -> Pc {
-        match self {
-            Place::Pc(pc, _) | Place::Inlined { pc, .. } => pc,
-            Place::At(_) | Place::Behind(_) => panic!("a place in an image"),
-        }
-    }
-
     /// The place of the outermost call that it is inlined at, if it is.
     pub(crate) fn outermost_call(self) -> Option<Place> {
         let Place::Inlined { call, .. } = self else { return None };

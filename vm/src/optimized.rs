@@ -48,7 +48,8 @@ pub struct SideExitCount {
 }
 
 /// How programs were held up, in their own threads, by moving between code of the template compiler and optimized code: counting
-/// that asks for better code, entering that in a loop, and leaving it by side exits. What workers do is no part of it.
+/// that asks for better code, entering that in a loop, and leaving it by side exits. What workers do is no part of it, nor is starting
+/// the [first](crate::Config::workers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TierUps {

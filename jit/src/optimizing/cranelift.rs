@@ -13,12 +13,14 @@ use super::calls::signature_of;
 use super::memory::CODES;
 use super::translate::{Translated, translate};
 use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
+use crate::abi::place::MAX_FIRST_WORDS;
 use crate::template::aarch64::Aarch64;
 use crate::template::masm::Masm;
 use crate::template::x86_64::X86_64;
 
 /// Words of bytecode beyond which a function is not compiled.
 const MAX_WORDS: usize = 40_000;
+const _: () = assert!(MAX_WORDS <= MAX_FIRST_WORDS, "places name their instructions");
 /// Instructions of the intermediate form beyond which it is not: the code generator, which nothing stops, takes some 2 us for each.
 const MAX_INSTRUCTIONS: usize = 250_000;
 /// Registers beyond which it is not.

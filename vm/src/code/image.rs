@@ -138,9 +138,7 @@ impl TargetCounts {
         }
         bump(&self.others);
     }
-}
 
-impl TargetCounts {
     /// Functions by their identities, and how often each was called.
     pub(crate) fn seen(&self) -> impl Iterator<Item = (u64, u32)> {
         let known = self.functions.iter().zip(&self.counts);

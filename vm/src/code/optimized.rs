@@ -50,8 +50,10 @@ pub(crate) struct SideExit {
     /// Under stress, how often the exit is passed before it is taken.
     pub(crate) left: AtomicU32,
     pub(crate) exit: Exit,
-    /// The function that the instruction is in.
+    /// The function that the instruction is in,
     pub(crate) func: FuncIndex,
+    /// and where.
+    pub(crate) pc: Pc,
     /// The entry that the code belongs to.
     pub(crate) entry: Entry,
     /// How often it was taken.
@@ -72,13 +74,18 @@ impl OptimizedObject {
         let exits: Box<[SideExit]> = code
             .exits
             .iter()
-            .map(|&exit| SideExit {
-                left: AtomicU32::new(engine.config().stress_exits),
-                exit,
-                func: function_at(version, Place::named(exit.place)).0.func,
-                entry,
-                count: AtomicU32::new(0),
-                landing: CodeSlot::default(),
+            .map(|&exit| {
+                let place = Place::named(exit.place);
+                let function = function_at(version, place).0;
+                SideExit {
+                    left: AtomicU32::new(engine.config().stress_exits),
+                    exit,
+                    func: function.func,
+                    pc: place.pc(function),
+                    entry,
+                    count: AtomicU32::new(0),
+                    landing: CodeSlot::default(),
+                }
             })
             .collect();
         for &(offset, word) in &code.words {
@@ -353,7 +360,7 @@ impl Optimized {
         let sides = state.all.iter().flat_map(|object| &object.exits);
         let side_exits = sides.map(|side| SideExitCount {
             within: (side.func != func).then_some(side.func),
-            pc: Place::named(side.exit.place).pc_in_machine_code(),
+            pc: side.pc,
             reason: side.exit.reason,
             count: side.count.load(Ordering::Relaxed),
         });

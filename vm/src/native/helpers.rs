@@ -237,9 +237,9 @@ extern "C" fn exit(frame: *mut u64, side: *const SideExit) -> u64 {
         let is_landed = pauses(version).during(|| version.exited(side));
         let place = Place::named(side.exit.place);
         let pc = match place.outermost_call() {
-            None => place.pc_in_machine_code(),
+            None => side.pc,
             Some(call) => match finish_inlined(Frame(frame), version, place) {
-                Ok(()) => version.behind(call.pc_in_machine_code()),
+                Ok(()) => version.behind(call.pc(version)),
                 Err(stopped) => return stop(frame, stopped),
             },
         };
@@ -260,16 +260,17 @@ extern "C" fn exit(frame: *mut u64, side: *const SideExit) -> u64 {
 ///
 /// The frame is the one of that code, and live registers of all frames are written.
 unsafe fn finish_inlined(frame: Frame, version: &Version, place: Place) -> Result<(), Stopped> {
-    // SAFETY: by contract; headers are written before anything runs, from the outermost to the innermost.
+    // SAFETY: by contract; headers are written before anything runs. Verified calls have as many results as their callees, whose frames have
+    // room for these, as the callers' have for the registers that they go to.
     unsafe {
         let (mut inner, mut inlined) = rebuild(frame, version, place);
-        let mut pc = place.pc_in_machine_code();
+        let mut pc = place.pc(inlined);
         let mut within = place;
         while let Place::Inlined { call, .. } = within {
             go_on(inner, inlined, pc)?;
             within = Place::named(call);
             let (outer, caller) = (inner.caller(), function_at(version, within).0);
-            let at = within.pc_in_machine_code();
+            let at = within.pc(caller);
             let words = &caller.function().code[at.index()..];
             for (i, reg) in isa::OpRow::of(words).defs(words).enumerate() {
                 *outer.0.add(reg.index()) = *inner.0.add(i);
@@ -285,15 +286,15 @@ unsafe fn finish_inlined(frame: Frame, version: &Version, place: Place) -> Resul
 ///
 /// # Safety
 ///
-/// As for [`finish_inlined`]: behind each frame there is room for those.
+/// As for [`finish_inlined`]. Code with inlined functions only starts where [`abi::frame::INLINED`] words behind its frame are the store's.
 unsafe fn rebuild(frame: Frame, version: &Version, place: Place) -> (Frame, &Version) {
     let Place::Inlined { call, .. } = place else { return (frame, version) };
     let call = Place::named(call);
-    // SAFETY: by contract.
+    // SAFETY: by contract: frames of inlined functions, and their headers, lie in these words.
     unsafe {
         let (caller, function) = rebuild(frame, version, call);
         let callee = Frame(caller.0.add(function.frame_words as usize));
-        callee.set_link(caller, Place::Pc(call.pc_in_machine_code(), Tier::Template).return_pc());
+        callee.set_link(caller, Place::Pc(call.pc(function), Tier::Template).return_pc());
         let inlined = function_at(version, place).0;
         callee.set_code(inlined, frame.instance());
         (callee, inlined)

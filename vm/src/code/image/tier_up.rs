@@ -208,11 +208,12 @@ impl Version {
             return true;
         }
         let mut place = Place::named(side.exit.place);
-        let mut pc = place.pc_in_machine_code();
+        let mut pc = side.pc;
         while let Place::Inlined { call, .. } = place {
             _ = function_at(self, place).0.landing_at(pc);
             place = Place::named(call);
-            pc = function_at(self, place).0.behind(place.pc_in_machine_code());
+            let caller = function_at(self, place).0;
+            pc = caller.behind(place.pc(caller));
         }
         let Some(entry) = self.landing_at(pc) else { return false };
         side.landing.entry.store(entry.cast_mut(), Ordering::Release);
