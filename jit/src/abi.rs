@@ -286,12 +286,6 @@ impl Place {
     }
 }
 
-/// A side exit of optimized code, as the runtime keeps it.
-pub mod exit {
-    /// How often it is passed before it is taken, under stress; 32 bits.
-    pub const LEFT: i32 = 0;
-}
-
 /// A function's version, as the generated interpreter sees it.
 pub mod version {
     /// Pointer to the image.

@@ -2,6 +2,8 @@
 //! for every machine; of the optimizing compiler, `golden/NAME.clif.txt`, which is what the code generator is given, in its
 //! intermediate form, for x86-64. `BLESS=1` writes them anew.
 //!
+//! A first line `;! run` has the function `run` called first, so that the intermediate form is of functions that have a profile.
+//!
 //! Of machine code, what all functions have in common, before and behind the code of their instructions, is left out unless the first line is
 //! `;! whole`, and offsets count from the start of a part: a change of something else changes nothing here. A first line
 //! `;! fuel` has the code charged for.
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use bytecode_spec::isa::ShapeKind;
 use bytecode_spec::{FuncIndex, Op};
-use strata::{Config, Engine, Module, Target, Tier};
+use strata::{Config, Engine, Linker, Module, Store, Target, Tier};
 
 /// The machines, by the names of their files. They have all that code can use, so that listings are the same everywhere.
 const MACHINES: &[(&str, Target)] = &[("x86_64", Target::X86_64), ("aarch64", Target::Aarch64)];
@@ -34,9 +36,16 @@ fn asks(path: &Path, for_what: &str) -> bool {
 
 fn load(path: &Path) -> Module {
     let text = fs::read_to_string(path).expect("readable");
-    let engine = Engine::new(Config::new().fuel(asks(path, "fuel")));
+    let engine = Engine::new(Config::new().fuel(asks(path, "fuel")).profile(true));
     let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
-    Module::named(&engine, name, &text).unwrap_or_else(|error| panic!("{error}"))
+    let module = Module::named(&engine, name, &text).unwrap_or_else(|error| panic!("{error}"));
+    if asks(path, "run") {
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module).expect("without imports");
+        let run = instance.typed_func::<(), ()>(&store, "run").expect("exported");
+        run.call(&mut store, ()).expect("no trap");
+    }
+    module
 }
 
 /// The listings of all functions of a module.

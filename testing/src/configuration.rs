@@ -161,6 +161,22 @@ pub const ALL: &[Configuration] = &[
                 .stress_exits(10_000)
         },
     },
+    // Tests of indirect calls for what is inlined there fail every other time, and branches are left.
+    Configuration {
+        name: "guards",
+        fuel: true,
+        profile: false,
+        optimizes: true,
+        configure: |config| {
+            stressed(config)
+                .tier(TierMode::Auto)
+                .policy(thresholds([0, 0], [3, 3]))
+                .fuel(true)
+                .profile(true)
+                .workers(0)
+                .stress_exits(2)
+        },
+    },
     // From the second and third call on, so that all tiers call each other.
     Configuration {
         name: "mixed",

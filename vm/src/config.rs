@@ -120,7 +120,8 @@ impl Config {
     }
 
     /// For tests of the engine: each branch of optimized code is left for code of the template compiler every so many times that
-    /// control comes there, though nothing asks for it. Never by default, or for 0.
+    /// control comes there, though nothing asks for it, and where an indirect call tests whether it calls a function that is inlined,
+    /// it calls that, inlined or not. Never by default, or for 0.
     pub fn stress_exits(mut self, every: u32) -> Config {
         self.stress_exits = every;
         self

@@ -11,7 +11,7 @@ use bytecode_spec::{Limits, ValType};
 
 use strata_jit::abi;
 
-use crate::code::{CodeSlot, LoadedModule, SideExit};
+use crate::code::{CodeSlot, LoadedModule};
 use crate::frames::BIAS;
 use crate::host::HostFunc;
 use crate::interpreter::Stopped;
@@ -93,7 +93,6 @@ const _: () = {
     assert!(offset_of!(CodeSlot, register_entry) == abi::slot::REGISTER_ENTRY as usize);
     assert!(offset_of!(CodeSlot, calls_left) == abi::slot::CALLS_LEFT as usize);
     assert!(offset_of!(CodeSlot, back_edges_left) == abi::slot::BACK_EDGES_LEFT as usize);
-    assert!(offset_of!(SideExit, left) == abi::exit::LEFT as usize);
     assert!(size_of::<CodeSlot>() == abi::slot::SIZE as usize);
 };
 

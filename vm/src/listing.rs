@@ -75,8 +75,8 @@ impl Module {
         }
     }
 
-    /// The intermediate form of the optimizing compiler for a function of the module, before and after it is optimized. The text
-    /// is for people; it may change with any version.
+    /// The intermediate form of the optimizing compiler for a function of the module, before and after it is optimized, by how the
+    /// function ran so far. The text is for people; it may change with any version.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Module {
         if self.verified().function(func).is_none() {
             return Err(refused("the module does not define it"));
         }
-        let version = Version::new(&self.0, func);
+        let version = self.0.uncalled_version(func);
         Cranelift::new(machine, true)
             .explain(&version.optimizing_request(Entry::Start))
             .map_err(|refusal| refused(&refusal.to_string()))

@@ -206,7 +206,10 @@ impl Translator<'_, '_> {
             // It is of this instance, so it has the same context.
             let expected = self.element(abi::instance::RECORDS, func.0);
             let (is_it, other) = (self.b.create_block(), self.b.create_block());
-            let differs = self.b.ins().icmp(IntCC::NotEqual, record, expected);
+            let mut differs = self.b.ins().icmp(IntCC::NotEqual, record, expected);
+            if let Some(is_due) = self.count_down() {
+                differs = self.b.ins().bor(differs, is_due);
+            }
             self.b.ins().brif(differs, other, &[], is_it, &[]);
             self.start(is_it);
             self.inline(offer, number, &args, &results, done);

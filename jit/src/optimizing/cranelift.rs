@@ -233,6 +233,7 @@ impl Cranelift {
             faults: faults(code, &translated),
             words: words(code, &self.context.func)?,
             exits: translated.exits,
+            countdowns: translated.countdowns,
             instructions: translated.instructions,
             calls: translated.calls,
         };

@@ -37,6 +37,7 @@ struct Live {
 /// What names of symbols stand for, by their namespaces.
 const VERSION: u32 = 0;
 const EXIT: u32 = 1;
+const COUNTDOWN: u32 = 2;
 
 impl Live {
     fn of(scope: &Scope<'_>, reg: Reg) -> Live {
@@ -53,7 +54,8 @@ impl Word {
     pub(super) fn of_name(name: &UserExternalName) -> Word {
         match name.namespace {
             VERSION => Word::Version,
-            _ => Word::Exit(name.index),
+            EXIT => Word::Exit(name.index),
+            _ => Word::Countdown(name.index),
         }
     }
 
@@ -61,6 +63,7 @@ impl Word {
         match self {
             Word::Version => UserExternalName::new(VERSION, 0),
             Word::Exit(exit) => UserExternalName::new(EXIT, exit),
+            Word::Countdown(countdown) => UserExternalName::new(COUNTDOWN, countdown),
         }
     }
 }
@@ -189,19 +192,26 @@ impl Translator<'_, '_> {
 
     /// Under stress, leaves by a side exit at the current instruction every so many times.
     pub(super) fn stress(&mut self) {
-        if self.request.stress == 0 {
-            return;
+        if let Some(is_due) = self.count_down() {
+            self.exit_if(is_due, Reason::Stress);
         }
-        // The exit that is made next.
-        let exit = self.word(Word::Exit(self.exits.len() as u32));
+    }
+
+    /// Under stress, whether this is one of every so many times that control comes here.
+    pub(super) fn count_down(&mut self) -> Option<Value> {
+        if self.request.stress == 0 {
+            return None;
+        }
+        let countdown = self.word(Word::Countdown(self.countdowns));
+        self.countdowns += 1;
         let flags = self.flags(Region::Store);
-        let left = self.b.ins().load(I32, flags, exit, abi::exit::LEFT);
+        let left = self.b.ins().load(I32, flags, countdown, 0);
         let left = self.plus(left, -1);
-        let is_last = self.is(left, 0);
+        let is_due = self.is(left, 0);
         let again = self.constant(ValType::I32, u64::from(self.request.stress));
-        let next = self.b.ins().select(is_last, again, left);
-        self.b.ins().store(flags, next, exit, abi::exit::LEFT);
-        self.exit_if(is_last, Reason::Stress);
+        let next = self.b.ins().select(is_due, again, left);
+        self.b.ins().store(flags, next, countdown, 0);
+        Some(is_due)
     }
 
     /// Leaves with these registers of the current function, and what the others need behind their calls.

@@ -63,7 +63,7 @@ pub struct Request {
     pub callees: Vec<Callee>,
     /// What its indirect calls mostly call, by ascending pc.
     pub targets: Vec<CallTargets>,
-    /// For tests: branches are left by side exits every so many times; 0 for never.
+    /// For tests: branches are left by side exits, and tests of guarded calls fail, every so many times; 0 for never.
     pub stress: u32,
 }
 
@@ -109,6 +109,8 @@ pub struct OptimizedCode {
     pub words: Vec<(u32, Word)>,
     /// Where activations go on elsewhere.
     pub exits: Vec<Exit>,
+    /// Countdowns that it asks for; none but under [stress](Request::stress).
+    pub countdowns: u32,
     /// Bytecode instructions that were compiled.
     pub instructions: u32,
     /// What became of calls of functions of the module, and of indirect calls that mostly call one, in the order in which they were
@@ -155,6 +157,8 @@ pub enum Word {
     Version,
     /// What is handed to [`Helper::Exit`](crate::abi::Helper::Exit) for the side exit of that number.
     Exit(u32),
+    /// The address of the countdown of that number, 32 bits, which is [`Request::stress`] at first.
+    Countdown(u32),
 }
 
 /// A side exit: the activation goes on at the start of an instruction, with its live registers in the frame, in another tier. If that is

@@ -49,6 +49,7 @@ pub(super) struct Translator<'a, 'f> {
     /// Locations of accesses to memory, ascending.
     pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
+    pub(super) countdowns: u32,
     /// Where side exits go that leave such a state behind.
     pub(super) states: BTreeMap<State, Block>,
     /// What values are at most, where more is known than that they are parameters of blocks.
@@ -141,6 +142,7 @@ pub(super) struct Translated {
     pub(super) locations: Vec<u64>,
     pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
+    pub(super) countdowns: u32,
     /// Instructions of the bytecode, those of inlined functions included.
     pub(super) instructions: u32,
     pub(super) calls: Vec<CallSite>,
@@ -184,6 +186,7 @@ pub(super) fn translate(
         locations: Vec::new(),
         accesses: Vec::new(),
         exits: Vec::new(),
+        countdowns: 0,
         states: BTreeMap::new(),
         at_most: BTreeMap::new(),
         next_copy: None,
@@ -199,10 +202,10 @@ pub(super) fn translate(
     t.enter(entry);
     t.body();
     t.finish();
-    let Translator { b, locations, accesses, exits, copied, calls, .. } = t;
+    let Translator { b, locations, accesses, exits, countdowns, copied, calls, .. } = t;
     b.finalize(frontend);
     let instructions = locations.len() as u32 - copied;
-    Ok(Translated { locations, accesses, exits, instructions, calls })
+    Ok(Translated { locations, accesses, exits, countdowns, instructions, calls })
 }
 
 impl Translator<'_, '_> {

@@ -27,6 +27,8 @@ pub(crate) struct OptimizedObject {
     calls: Vec<CallSite>,
     faults: Vec<(u32, u64)>,
     exits: Box<[SideExit]>,
+    /// Under stress, what the code counts down: only read and written there.
+    _countdowns: Box<[AtomicU32]>,
     /// The slot by which activations in other tiers go on at the head of a loop.
     slot: CodeSlot,
 }
@@ -44,11 +46,8 @@ pub(crate) struct Timed {
 }
 
 /// Where optimized code is left.
-#[repr(C)]
 #[derive(Debug)]
 pub(crate) struct SideExit {
-    /// Under stress, how often the exit is passed before it is taken.
-    pub(crate) left: AtomicU32,
     pub(crate) exit: Exit,
     /// The function that the instruction is in,
     pub(crate) func: FuncIndex,
@@ -78,7 +77,6 @@ impl OptimizedObject {
                 let place = Place::named(exit.place);
                 let function = function_at(version, place).0;
                 SideExit {
-                    left: AtomicU32::new(engine.config().stress_exits),
                     exit,
                     func: function.func,
                     pc: place.pc(function),
@@ -88,10 +86,13 @@ impl OptimizedObject {
                 }
             })
             .collect();
+        let stress = engine.config().stress_exits;
+        let countdowns: Box<[AtomicU32]> = (0..code.countdowns).map(|_| AtomicU32::new(stress)).collect();
         for &(offset, word) in &code.words {
             let word = match word {
                 Word::Version => std::ptr::from_ref(version).addr(),
                 Word::Exit(number) => std::ptr::from_ref(&exits[number as usize]).addr(),
+                Word::Countdown(number) => countdowns[number as usize].as_ptr().addr(),
             };
             let bytes = (word as u64).to_ne_bytes();
             code.bytes[offset as usize..][..bytes.len()].copy_from_slice(&bytes);
@@ -110,6 +111,7 @@ impl OptimizedObject {
             calls: code.calls,
             faults: code.faults,
             exits,
+            _countdowns: countdowns,
             slot,
             engine: engine.clone(),
         })
