@@ -124,7 +124,6 @@ fn explain_code(out: &mut String, module: &Module, function: &OptimizedFunction)
     }
     for exit in &function.side_exits {
         let why = match exit.reason {
-            Reason::Poll => "when something asks for attention".to_owned(),
             Reason::TailCall => "for a tail call of a function that optimized code cannot go to".to_owned(),
             Reason::Branch(Edge { from, to }) => format!("since the branch at {from} had never gone to {to}"),
             Reason::Loop => "at the end of the loop that was entered".to_owned(),

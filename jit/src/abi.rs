@@ -205,6 +205,8 @@ pub mod store {
     pub const PC: i32 = 64;
     /// For code, to go to an address through.
     pub const TARGET: i32 = 72;
+    /// Which [place](super::place) of optimized code has called its [safepoint](crate::optimizing::safepoint).
+    pub const PLACE: i32 = 80;
 }
 
 /// A memory's record.

@@ -41,6 +41,8 @@ pub(crate) struct StoreContext {
     pub(crate) pc: Cell<*const u64>,
     /// For machine code.
     pub(crate) target: Cell<usize>,
+    /// The place in optimized code that asks what it is to do.
+    pub(crate) place: Cell<u64>,
     /// Why a helper stopped machine code, on its way to the entry from the host.
     pub(crate) stopped: Cell<Option<Stopped>>,
     /// First word that no frame may reach. Behind it lies room for the arguments of one tail or host call.
@@ -72,6 +74,7 @@ const _: () = {
     assert!(offset_of!(StoreContext, helpers) == abi::store::HELPERS as usize);
     assert!(offset_of!(StoreContext, pc) == abi::store::PC as usize);
     assert!(offset_of!(StoreContext, target) == abi::store::TARGET as usize);
+    assert!(offset_of!(StoreContext, place) == abi::store::PLACE as usize);
     assert!(offset_of!(InstanceContext, store) == abi::instance::STORE as usize);
     assert!(offset_of!(InstanceContext, memory) == abi::instance::MEMORY as usize);
     assert!(offset_of!(InstanceContext, globals) == abi::instance::GLOBALS as usize);
@@ -117,6 +120,7 @@ impl StoreContext {
             helpers: Cell::new(std::ptr::null()),
             pc: Cell::new(std::ptr::null()),
             target: Cell::new(0),
+            place: Cell::new(0),
             stopped: Cell::new(None),
             stack_limit: Cell::new(std::ptr::null_mut()),
             frame_top: Cell::new(std::ptr::null_mut()),

@@ -4,7 +4,7 @@ use bytecode_spec::isa::{self, List, OpRow};
 use bytecode_spec::{FuncIndex, Reg, TableIndex, TrapCause, TypeIndex, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, Block, BlockArg, InstBuilder, SigRef, Signature, Value};
+use cranelift_codegen::ir::{AbiParam, Block, BlockArg, FuncRef, InstBuilder, SigRef, Signature, Value};
 use cranelift_codegen::isa::CallConv;
 
 use super::Reason;
@@ -17,6 +17,7 @@ use crate::abi::{self, Helper, Place};
 pub(super) struct Signatures {
     functions: Vec<(Vec<ValType>, SigRef)>,
     helper: Option<SigRef>,
+    pub(super) safepoint: Option<FuncRef>,
 }
 
 /// The signature of functions with these parameters, by the register convention.
@@ -25,6 +26,14 @@ pub(super) fn signature_of(params: &[ValType]) -> Signature {
     signature.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
     let in_registers = Place::of(params.iter().copied()).filter(|&(_, place)| place != Place::Frame);
     signature.params.extend(in_registers.map(|(ty, _)| AbiParam::new(type_of(ty))));
+    signature.returns.push(AbiParam::new(I64));
+    signature
+}
+
+/// The signature of helpers' functions: the frame, and two arguments.
+pub(super) fn helper_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params.extend([AbiParam::new(I64); 3]);
     signature.returns.push(AbiParam::new(I64));
     signature
 }
@@ -43,12 +52,7 @@ impl Translator<'_, '_> {
     pub(super) fn helper(&mut self, helper: Helper, args: &[Value]) -> Value {
         let signature = match self.signatures.helper {
             Some(signature) => signature,
-            None => {
-                let mut signature = Signature::new(CallConv::SystemV);
-                signature.params.extend([AbiParam::new(I64); 3]);
-                signature.returns.push(AbiParam::new(I64));
-                *self.signatures.helper.insert(self.b.import_signature(signature))
-            }
+            None => *self.signatures.helper.insert(self.b.import_signature(helper_signature())),
         };
         let function = self.in_helpers(helper.function());
         let registers = self.registers();
@@ -315,7 +319,7 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn tail_call(&mut self, i: isa::TailCall) {
-        self.poll(Reason::Poll);
+        self.poll();
         let slot = self.slot_of(i.func);
         let entry = self.entry_of(slot);
         self.replace_by(slot, entry, self.context, i.args);

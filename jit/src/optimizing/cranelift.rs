@@ -2,7 +2,7 @@
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, UserFuncName};
+use cranelift_codegen::ir::{ExternalName, Function};
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
@@ -83,7 +83,7 @@ impl Target {
         }
     }
 
-    fn isa(self, verify: bool) -> OwnedTargetIsa {
+    pub(super) fn isa(self, verify: bool) -> OwnedTargetIsa {
         const KNOWN: &str = "the code generator knows it";
         let mut flags = settings::builder();
         for (name, value) in [
@@ -152,11 +152,10 @@ impl Cranelift {
             return Err(Refusal::TooLarge);
         }
         self.context.clear();
-        let signature = match request.entry {
+        self.context.func.signature = match request.entry {
             Entry::Start => signature_of(&request.ty.params),
             Entry::Loop(_) => signature_of(&[]),
         };
-        self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         translate(builder, request, self.target, self.isa.frontend_config())
     }

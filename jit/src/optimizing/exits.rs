@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytecode_spec::{Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
+    Block, BlockArg, ExtFuncData, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
 };
 
 use super::translate::{Scope, Translator};
@@ -38,6 +38,7 @@ struct Live {
 const VERSION: u32 = 0;
 const EXIT: u32 = 1;
 const COUNTDOWN: u32 = 2;
+const SAFEPOINT: u32 = 3;
 
 impl Live {
     fn of(scope: &Scope<'_>, reg: Reg) -> Live {
@@ -55,7 +56,8 @@ impl Word {
         match name.namespace {
             VERSION => Word::Version,
             EXIT => Word::Exit(name.index),
-            _ => Word::Countdown(name.index),
+            COUNTDOWN => Word::Countdown(name.index),
+            _ => Word::Safepoint,
         }
     }
 
@@ -64,6 +66,7 @@ impl Word {
             Word::Version => UserExternalName::new(VERSION, 0),
             Word::Exit(exit) => UserExternalName::new(EXIT, exit),
             Word::Countdown(countdown) => UserExternalName::new(COUNTDOWN, countdown),
+            Word::Safepoint => UserExternalName::new(SAFEPOINT, 0),
         }
     }
 }
@@ -156,16 +159,26 @@ impl Translator<'_, '_> {
         self.start(next);
     }
 
-    /// Lets a helper do what is asked for if a word is not zero, and goes on in the same code.
-    pub(super) fn attend_if(&mut self, word: Value) {
-        let (asked, resume) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(word, asked, &[], resume, &[]);
-        self.start(asked);
-        let site = self.site();
-        let status = self.helper(Helper::Safepoint, &[site]);
-        let stopped = self.stopped();
-        self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], resume, &[]);
-        self.start(resume);
+    /// Has done what is asked for at a place, and goes on.
+    pub(super) fn attend(&mut self, place: u64) {
+        let store = self.store_context();
+        let place = self.constant(ValType::I64, place);
+        self.store_word(Region::Store, place, store, abi::store::PLACE);
+        let function = match self.signatures.safepoint {
+            Some(function) => function,
+            None => {
+                let name = self.b.func.declare_imported_user_function(Word::Safepoint.name());
+                let signature = self.b.import_signature(super::safepoint::signature());
+                let data = ExtFuncData {
+                    name: ExternalName::user(name),
+                    signature,
+                    colocated: false,
+                    patchable: false,
+                };
+                *self.signatures.safepoint.insert(self.b.import_function(data))
+            }
+        };
+        self.b.ins().call(function, &[]);
     }
 
     /// Goes on in another tier, at the current instruction, which is the last of its block.

@@ -4,7 +4,7 @@
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
 //! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `values`, `constants`, `bounds`, `strength`,
-//! `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `cranelift` (machine code), `align`.
+//! `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
 
 mod graph;
 mod translate;
@@ -19,12 +19,14 @@ mod inline;
 mod induction;
 mod unroll;
 mod exits;
+mod safepoint;
 mod align;
 mod cranelift;
 
 pub use align::LINE;
 pub use cranelift::{Cranelift, Explained, Target};
 pub use inline::Callee;
+pub use safepoint::safepoint;
 
 use std::fmt;
 
@@ -159,6 +161,8 @@ pub enum Word {
     Exit(u32),
     /// The address of the countdown of that number, 32 bits, which is [`Request::stress`] at first.
     Countdown(u32),
+    /// The address of the code of [`safepoint`], installed.
+    Safepoint,
 }
 
 /// A side exit: the activation goes on at the start of an instruction, with its live registers in the frame, in another tier. If that is
@@ -174,8 +178,6 @@ pub struct Exit {
 /// Why code is left by a side exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
-    /// Something asks for attention.
-    Poll,
     /// A tail call of a function that optimized code cannot go to: of the host's, or of a module none of whose functions is optimized.
     TailCall,
     /// A branch went where it never had.

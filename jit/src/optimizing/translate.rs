@@ -10,7 +10,7 @@ use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, TrapCause, ValType
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, Block, BlockArg, Inst, InstBuilder, MemFlagsData, SourceLoc, Value,
+    AliasRegion, AliasRegionData, Block, Inst, InstBuilder, MemFlagsData, SourceLoc, Value,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -21,7 +21,7 @@ use super::exits::State;
 use super::graph::Graph;
 use super::values::{Invariant, Region, type_of};
 use super::{CallSite, CallTargets, Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
-use crate::abi::{self, Helper, Place};
+use crate::abi::{self, Place};
 
 /// What a function becomes.
 pub(super) struct Translator<'a, 'f> {
@@ -275,10 +275,8 @@ impl Translator<'_, '_> {
         let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
         self.b.ins().brif(is_short, asked, &[], resume, &[]);
         self.start(asked);
-        let site = self.constant(ValType::I64, abi::place::template(abi::trap::ON_ENTRY));
-        let status = self.helper(Helper::Safepoint, &[site]);
-        let stopped = self.stopped();
-        self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], resume, &[]);
+        self.attend(abi::place::template(abi::trap::ON_ENTRY));
+        self.b.ins().jump(resume, &[]);
         self.start(resume);
     }
 
@@ -372,25 +370,26 @@ impl Translator<'_, '_> {
         Pc((self.scope.pc as i64 + i64::from(displacement)) as u32)
     }
 
-    /// A safepoint if a displacement goes backwards, unless the block has had one. When something asks for attention, the
-    /// activation goes on elsewhere at the branch, which is a safepoint there too.
+    /// A safepoint if a displacement goes backwards, unless the block has had one.
     fn poll_if_backward(&mut self, displacement: i32) {
         self.stress();
         if displacement <= 0 && !self.polled {
-            self.poll(Reason::Poll);
+            self.poll();
         }
     }
 
-    pub(super) fn poll(&mut self, reason: Reason) {
+    /// A safepoint at the current instruction.
+    pub(super) fn poll(&mut self) {
         let store = self.store_context();
         // Not an ordinary load: what one loop has read says nothing about the next one.
         let word = self.b.ins().atomic_load(I32, MemFlagsData::trusted(), store);
         const { assert!(abi::store::POLL == 0) };
-        if self.outer.is_empty() {
-            self.exit_if(word, reason);
-        } else {
-            self.attend_if(word);
-        }
+        let (asked, resume) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(word, asked, &[], resume, &[]);
+        self.start(asked);
+        self.attend(self.place_here());
+        self.b.ins().jump(resume, &[]);
+        self.start(resume);
         self.polled = true;
     }
 
@@ -660,13 +659,13 @@ impl Visitor for Translator<'_, '_> {
     }
 
     fn visit_tail_call_import(&mut self, _: isa::TailCallImportOp, i: isa::TailCallImport) {
-        self.poll(Reason::Poll);
+        self.poll();
         let record = self.element(abi::instance::RECORDS, i.func.0);
         self.tail_call_record(record, i.args);
     }
 
     fn visit_tail_call_indirect(&mut self, _: isa::TailCallIndirectOp, i: isa::TailCallIndirect) {
-        self.poll(Reason::Poll);
+        self.poll();
         let record = self.record_at(i.index, i.table);
         self.check_record(record, i.ty);
         self.tail_call_record(record, i.args);

@@ -88,10 +88,12 @@ impl OptimizedObject {
             .collect();
         let stress = engine.config().stress_exits;
         let countdowns: Box<[AtomicU32]> = (0..code.countdowns).map(|_| AtomicU32::new(stress)).collect();
+        let safepoint = native.safepoint().ok_or(Refusal::OutOfCodeSpace)?;
         for &(offset, word) in &code.words {
             let word = match word {
                 Word::Version => std::ptr::from_ref(version).addr(),
                 Word::Exit(number) => std::ptr::from_ref(&exits[number as usize]).addr(),
+                Word::Safepoint => safepoint.addr(),
                 Word::Countdown(number) => countdowns[number as usize].as_ptr().addr(),
             };
             let bytes = (word as u64).to_ne_bytes();
@@ -121,7 +123,7 @@ impl OptimizedObject {
     pub(crate) fn exits(&self) -> impl Iterator<Item = &SideExit> {
         self.exits.iter().filter(|side| match side.exit.reason {
             Reason::Branch(_) | Reason::Loop | Reason::Stress => true,
-            Reason::Poll | Reason::TailCall => false,
+            Reason::TailCall => false,
         })
     }
 
@@ -317,7 +319,7 @@ impl Optimized {
         let gone = sides.filter(|side| side.count.load(Ordering::Relaxed) > 0);
         let gone = gone.filter_map(|side| match side.exit.reason {
             Reason::Branch(edge) => Some((side.func, edge)),
-            Reason::Poll | Reason::TailCall | Reason::Loop | Reason::Stress => None,
+            Reason::TailCall | Reason::Loop | Reason::Stress => None,
         });
         (recompilations < MAX_RECOMPILATIONS).then(|| gone.collect())
     }

@@ -11,7 +11,7 @@ use ahash::AHashMap;
 use bytecode_spec::{Pc, TrapCause, ValType};
 use strata_jit::abi::{self, Status};
 use strata_jit::maps::CompiledCode;
-use strata_jit::optimizing::Entry;
+use strata_jit::optimizing::{Entry, Target, safepoint};
 use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::host::Machine;
 use strata_jit::template::stubs;
@@ -39,6 +39,8 @@ pub(crate) struct Native {
     max_code_bytes: usize,
     compiler: Mutex<Compiler<Machine>>,
     adapters: Mutex<Adapters>,
+    /// See [`safepoint`](Self::safepoint); `None` inside without room for it.
+    safepoint: OnceLock<Option<*const u8>>,
     /// Makes optimized code; `None` where nothing is optimized.
     optimizing: Option<Optimizing>,
     /// Bytes of the space that are no function's.
@@ -97,6 +99,7 @@ impl Native {
             max_code_bytes: config.max_code_bytes,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
             adapters: Mutex::default(),
+            safepoint: OnceLock::new(),
             optimizing: Optimizing::new(config),
             adapter_bytes: AtomicUsize::new(0),
             pauses: Pauses::default(),
@@ -147,11 +150,21 @@ impl Native {
         if let Some(&adapter) = known.get(params) {
             return Some(adapter);
         }
-        let code = make(Machine::of_host(), params);
-        let adapter = self.install(&code)?;
-        self.adapter_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
+        let adapter = self.install_adapter(&make(Machine::of_host(), params))?;
         known.insert(params.to_vec(), adapter);
         Some(adapter)
+    }
+
+    /// Writes code that is no function's.
+    fn install_adapter(&self, code: &[u8]) -> Option<*const u8> {
+        let adapter = self.install(code)?;
+        self.adapter_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
+        Some(adapter)
+    }
+
+    /// What optimized code calls where something asks for attention; `None` without room for it.
+    pub(crate) fn safepoint(&self) -> Option<*const u8> {
+        *self.safepoint.get_or_init(|| self.install_adapter(&safepoint(Target::of_host()?)))
     }
 
     /// How long programs were held up.
