@@ -204,14 +204,15 @@ impl Module {
     pub fn compile_all(&self) -> usize {
         let before = self.engine().code_bytes();
         for func in self.functions() {
+            let version = self.0.uncalled_version(func);
             // Who wants to know what was refused asks afterwards.
-            let version = self.0.version(func);
             _ = match self.engine().config().tier {
                 TierMode::Optimizing => version.optimize(Entry::Start, 0),
                 TierMode::Auto | TierMode::Portable | TierMode::Interpreter | TierMode::Template => {
                     version.compile()
                 }
             };
+            self.0.version(func);
         }
         self.engine().code_bytes().saturating_sub(before)
     }

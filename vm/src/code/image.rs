@@ -24,19 +24,20 @@ use crate::trap::Tier;
 pub(crate) const BLOCK_START: u16 = 1 << 15;
 const _: () = assert!(Op::ALL.len() < BLOCK_START as usize);
 
-/// One version of a function as tier 0 runs it. It has an image for the interpreter that its engine runs code in. In an engine
-/// with the generated interpreter it gets one for the portable interpreter too when an instance needs that.
+/// One version of a function as tier 0 runs it. It gets an image for the interpreter that its engine runs code in, unless it has
+/// machine code before it is called. In an engine with the generated interpreter it gets one for the portable interpreter too when an
+/// instance needs that.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Version {
-    /// First word of the generated interpreter's image, or null.
-    image: *const u64,
+    /// First word of the generated interpreter's image; null until that is made.
+    image: AtomicPtr<u64>,
     /// Entry of its machine code, or null.
     pub(crate) native_entry: AtomicPtr<u8>,
     /// First of `costs`.
     first_cost: *const u32,
-    /// First of `leaders`.
-    first_leader: *const u16,
+    /// First of the generated image's `leaders`; null until that is made.
+    first_leader: AtomicPtr<u16>,
     /// Words from this frame's registers to those of the next frame, whose header lies between; also what the registers
     /// need, results of an entry frame included.
     pub(crate) frame_words: u32,
@@ -68,8 +69,6 @@ pub(crate) struct Version {
     native: OnceLock<Result<CodeObject, Refusal>>,
     /// With fuel: for each word where a basic block starts, the block's instructions.
     pub(crate) costs: Box<[u32]>,
-    /// With fuel: for each such word, the handler of the instruction.
-    leaders: Box<[u16]>,
     /// Targets of indirect calls; feedback words hold indices into it.
     pub(crate) targets: Box<[TargetCounts]>,
     /// Counts of branch tables, one for each target; feedback words hold the first one's index.
@@ -77,8 +76,16 @@ pub(crate) struct Version {
     pub(crate) func: FuncIndex,
     /// The module that owns this version.
     pub(crate) module: *const LoadedModule,
-    generated_image: Box<Image>,
+    generated: OnceLock<Generated>,
     portable_image: OnceLock<Box<Image>>,
+}
+
+/// What the generated interpreter runs.
+#[derive(Debug)]
+struct Generated {
+    image: Box<Image>,
+    /// With fuel: for each word where a basic block starts, the handler of the instruction.
+    leaders: Box<[u16]>,
 }
 
 /// Code with feedback, which any thread may record: 32-bit halves, relaxed, lost counts allowed.
@@ -175,11 +182,11 @@ impl Version {
         let profile = module.engine.config().profile;
         let costs = if module.engine.config().fuel { block_costs(function) } else { Box::default() };
         let [targets, table_counts] = if profile { feedback_places(&function.code) } else { [0; 2] };
-        let mut version = Version {
-            image: std::ptr::null(),
+        Version {
+            image: AtomicPtr::default(),
             native_entry: AtomicPtr::default(),
             first_cost: costs.as_ptr(),
-            first_leader: std::ptr::null(),
+            first_leader: AtomicPtr::default(),
             frame_words: (HEADER_WORDS + function.registers.len().max(ty.results.len()).next_multiple_of(2))
                 as u32,
             clear: liveness::registers_to_clear(function, ty.params.len()),
@@ -196,23 +203,29 @@ impl Version {
             portable: AtomicPtr::default(),
             native: OnceLock::new(),
             costs,
-            leaders: Box::default(),
             targets: (0..targets).map(|_| TargetCounts::default()).collect(),
             table_counts: (0..table_counts).map(|_| AtomicU32::new(0)).collect(),
             func,
             module,
-            generated_image: Box::default(),
+            generated: OnceLock::new(),
             portable_image: OnceLock::new(),
-        };
-        match module.engine.shared_code() {
-            Some(shared) => version.prepare(shared),
-            None => _ = version.entry(),
         }
-        version
     }
 
-    /// Makes the image for the generated interpreter.
-    fn prepare(&mut self, shared: &SharedCode) {
+    /// Makes the image that calls run in as long as there is no machine code.
+    pub(crate) fn prepare(&self) {
+        match self.loaded().engine.shared_code() {
+            Some(shared) => {
+                let generated = self.generated.get_or_init(|| self.generated(shared));
+                self.first_leader.store(generated.leaders.as_ptr().cast_mut(), Ordering::Relaxed);
+                self.image.store(generated.image.as_ptr().cast_mut().cast(), Ordering::Release);
+            }
+            None => _ = self.entry(),
+        }
+    }
+
+    /// The image for the generated interpreter.
+    fn generated(&self, shared: &SharedCode) -> Generated {
         let function = self.function();
         let mut words = function.code.clone();
         let source = Source {
@@ -228,10 +241,7 @@ impl Version {
                 SidePlace::Table(i) => self.table_counts[i..].as_ptr().addr() as u64,
             };
         });
-        self.generated_image = words.into_iter().map(UnsafeCell::new).collect();
-        self.image = self.generated_image.as_ptr().cast();
-        self.leaders = leaders;
-        self.first_leader = self.leaders.as_ptr();
+        Generated { image: words.into_iter().map(UnsafeCell::new).collect(), leaders }
     }
 
     /// First word of the portable interpreter's image, which is made when it is first asked for.
@@ -270,12 +280,15 @@ impl Version {
 
     /// Whether an address is in the generated interpreter's image, or behind its end.
     fn is_generated(&self, address: usize) -> bool {
-        address.checked_sub(self.image.addr()).is_some_and(|offset| offset <= 8 * self.generated_image.len())
+        self.generated.get().is_some_and(|Generated { image, .. }| {
+            address.checked_sub(image.as_ptr().addr()).is_some_and(|offset| offset <= 8 * image.len())
+        })
     }
 
     /// The word of code that the byte at `address` in an image belongs to.
     fn word_at(&self, address: usize) -> usize {
-        let image = if self.is_generated(address) { self.image } else { self.entry() };
+        let image =
+            if self.is_generated(address) { self.image.load(Ordering::Acquire) } else { self.entry() };
         (address - image.addr()) / size_of::<u64>()
     }
 
@@ -295,8 +308,9 @@ impl Version {
     pub(crate) unsafe fn targets_at(&self, place: u64) -> &TargetCounts {
         let pc = self.pc_named(place);
         let feedback = feedback_word(&self.function().code[pc.index()..]).expect("an indirect call");
+        let image = &self.generated.get().expect("it is run").image;
         // SAFETY: feedback of indirect calls points to one of `targets`, and is never written.
-        unsafe { &*(*self.generated_image[pc.index() + feedback].get() as *const TargetCounts) }
+        unsafe { &*(*image[pc.index() + feedback].get() as *const TargetCounts) }
     }
 
     /// The function that is inlined, as that target of the call, at the call at `pc`.
@@ -412,8 +426,8 @@ impl Version {
 
     /// The two 32-bit counts of the branch whose feedback is at a word.
     pub(crate) fn counts(&self, word: usize) -> [u32; 2] {
-        let portable = self.portable_image.get().map(|image| &**image);
-        let images = [Some(&*self.generated_image), portable];
+        let generated = self.generated.get().map(|generated| &*generated.image);
+        let images = [generated, self.portable_image.get().map(|image| &**image)];
         let in_image = |image: &Image, half| {
             let Some(word) = image.get(word) else { return 0 };
             // SAFETY: a feedback word is only accessed as two atomic halves, by all.

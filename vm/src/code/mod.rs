@@ -1,7 +1,8 @@
 //! Loaded modules, function slots and versions.
 //!
 //! A [`CodeSlot`] is all that callers know of a function; it leads to the [`Version`] that runs. A version's executable
-//! image is made when the function is first called: a copy of its verified code, in which tier 0 records feedback.
+//! image is made when the function is first called and has no machine code: a copy of its verified code, in which tier 0 records
+//! feedback.
 
 mod image;
 mod object;
@@ -92,8 +93,12 @@ impl LoadedModule {
     #[inline(never)]
     pub(crate) fn version(&self, func: FuncIndex) -> &Version {
         let version = self.uncalled_version(func);
-        self.slot(func).version.store(std::ptr::from_ref(version).cast_mut(), Ordering::Release);
         version.ask(Event::Calls(1), None);
+        // What has machine code now is never interpreted.
+        if version.native_entry.load(Ordering::Acquire).is_null() {
+            version.prepare();
+        }
+        self.slot(func).version.store(std::ptr::from_ref(version).cast_mut(), Ordering::Release);
         version
     }
 

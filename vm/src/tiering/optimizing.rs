@@ -183,11 +183,9 @@ impl Shared {
             queue.active += 1;
             drop(queue);
             // Nobody needs code of a module that is gone.
-            if let Some(module) = job.module.upgrade()
-                && let Some(version) = module.called_version(job.func)
-            {
+            if let Some(module) = job.module.upgrade() {
                 // Refusals are kept with the version.
-                _ = self.make(version, job.entry);
+                _ = self.make(module.uncalled_version(job.func), job.entry);
             }
             self.queue().active -= 1;
             self.done.notify_all();
