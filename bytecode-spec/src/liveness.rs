@@ -1,4 +1,4 @@
-//! Which registers an instruction may still read: backward data flow over a function's registers, computed when asked.
+//! Which registers an instruction may still read: data flow over a function's registers, computed when asked.
 //!
 //! It answers two questions: which registers are read before they are written, so that a frame must clear them; and which ones are
 //! read behind a call, so that their values must survive it. Sets are of 64 registers at most, in one word; for more, the
@@ -27,22 +27,58 @@ const MAX_ROUNDS: usize = 16;
 ///
 /// May panic on a function that no verifier has accepted.
 pub fn live_at_entry(function: &Function, first: usize) -> Option<Vec<Reg>> {
-    let registers: Vec<Reg> = (first..function.registers.len()).map(|reg| Reg(reg as u16)).collect();
-    let sets = registers.chunks(64);
-    if sets.len().checked_mul(function.code.len())? > MAX_STEPS {
+    let end = function.registers.len();
+    if end.saturating_sub(first).div_ceil(64).checked_mul(function.code.len())? > MAX_STEPS {
         return None;
     }
-    let back_edges = back_edges(function);
-    let mut liveness = Liveness::default();
+    let mut written = Vec::new();
     let mut live = Vec::new();
-    for chosen in sets {
-        if !liveness.of_chosen(function, &back_edges, chosen) {
-            return None;
-        }
-        let needed = liveness.needs[0];
-        live.extend((0..).zip(chosen).filter(|(i, _)| needed >> i & 1 != 0).map(|(_, reg)| reg));
+    for first in (first..end).step_by(64) {
+        let set = read_unwritten(&function.code, first, &mut written)?;
+        let found = (first..end.min(first + 64)).filter(|reg| set >> (reg - first) & 1 != 0);
+        live.extend(found.map(|reg| Reg(reg as u16)));
     }
     Some(live)
+}
+
+/// The set of those of 64 registers from number `first` on, and maybe of others behind the last one, that may be read before they are
+/// written. `written` is for what surely is written at each instruction; its memory is used again.
+///
+/// This is definite assignment, forward, in one pass (as Java's compilers do it): what control finds written is known when code comes
+/// to be looked at, whichever branch it came by, but for branches backwards. These find more written than what came first, unless a
+/// loop has several entries; then it is done again.
+fn read_unwritten(code: &[u64], first: usize, written: &mut Vec<u64>) -> Option<u64> {
+    let bit = |reg: usize| {
+        let place = reg.wrapping_sub(first);
+        u64::from(place < 64) << (place & 63)
+    };
+    written.clear();
+    // Where control has not come from anywhere yet.
+    written.resize(code.len() + 1, u64::MAX);
+    for _ in 0..MAX_ROUNDS {
+        let (mut now, mut unwritten, mut is_settled) = (0, 0, true);
+        each_row(code, |pc, row, words, _| {
+            now &= written[pc];
+            written[pc] = now;
+            row.each_use(words, NO_REGISTER, |reg| unwritten |= bit(reg) & !now);
+            row.each_def(words, NO_REGISTER, |reg| now |= bit(reg));
+            if row.is_plain {
+                return;
+            }
+            row.each_target(words, |displacement| {
+                let there = &mut written[target(pc, displacement)];
+                is_settled &= displacement > 0 || *there & !now == 0;
+                *there &= now;
+            });
+            if row.ends {
+                now = u64::MAX;
+            }
+        });
+        if is_settled {
+            return Some(unwritten);
+        }
+    }
+    None
 }
 
 /// The registers behind the parameters that a verified function's frame must clear, as a range that covers them: those that may be

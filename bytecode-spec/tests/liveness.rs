@@ -72,6 +72,45 @@ fn around_a_loop_and_through_a_table() {
 }
 
 #[test]
+fn a_loop_with_two_entries() {
+    let entered = |inside: bool| {
+        live(move |f, [a, b, n, t], [again, middle, done, other]| {
+            constant(f, n);
+            constant(f, a);
+            f.emit(Op::BrEqI64Imm, &[n.into(), 0i64.into(), middle.into()]);
+            constant(f, b);
+            f.bind(again);
+            f.emit(Op::Move, &[t.into(), b.into()]);
+            f.bind(middle);
+            if inside {
+                constant(f, b);
+            }
+            f.emit(Op::BrEqI64Imm, &[n.into(), 1i64.into(), again.into()]);
+            f.emit(Op::BrEqI64Imm, &[n.into(), 2i64.into(), done.into()]);
+            f.emit(Op::Jump, &[other.into()]);
+            f.bind(done);
+            ret(f, t);
+            f.bind(other);
+            ret(f, a);
+        })
+    };
+    // Entered in the middle, it comes to read `b` by going back; `t` is read behind it though it was left at once.
+    assert_eq!(entered(false), [1, 3]);
+    assert_eq!(entered(true), [3]);
+}
+
+#[test]
+fn code_that_is_never_reached_reads_nothing() {
+    let read = live(|f, [a, b, ..], _| {
+        constant(f, a);
+        ret(f, a);
+        f.emit(Op::Move, &[a.into(), b.into()]);
+        ret(f, a);
+    });
+    assert_eq!(read, []);
+}
+
+#[test]
 fn calls_read_arguments_and_write_results() {
     let through_call = live(|f, [a, b, c, _], _| {
         f.emit(Op::Call, &[Arg::Regs(&[a, c]), Arg::Index(0), Arg::Regs(&[b])]);

@@ -86,11 +86,11 @@ static ROWS: [OpRow; Op::ALL.len()] = {
 ///
 /// May panic on code that no verifier has accepted.
 #[inline(always)]
-pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, OpRow, &[u64], usize)) {
+pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, &'static OpRow, &[u64], usize)) {
     let mut pc = 0;
-    while let Some(&word) = code.get(pc) {
-        let row = ROWS[usize::from(word as u16)];
+    while pc < code.len() {
         let words = &code[pc..];
+        let row = OpRow::at(words);
         let next = pc + row.length(words);
         visit(pc, row, words, next);
         pc = next;
@@ -190,7 +190,7 @@ impl OpRow {
     #[inline(always)]
     pub fn each_def(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
         visit(usize::from((only(self.def_lanes, words) >> 16) as u16).min(none));
-        if self.words == 0 {
+        if !self.is_plain && self.words == 0 {
             self.lists(words).1.regs(words).for_each(|reg| visit(reg.index()));
         }
     }

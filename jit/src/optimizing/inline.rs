@@ -52,7 +52,7 @@ impl Callee {
     pub fn fits(function: &Function) -> bool {
         let mut fits = function.code.len() <= MAX_WORDS && function.registers.len() <= MAX_WORDS;
         if fits {
-            each_row(&function.code, |_, row, words, _| fits &= is_inlinable(row, words));
+            each_row(&function.code, |_, row, words, _| fits &= is_inlinable(*row, words));
         }
         fits
     }
