@@ -209,8 +209,9 @@ fn generating(effort: &Effort) -> Table {
         };
         let used = || {
             let mut interpreter = Interpreter::new(Machine::of_host(), profile);
-            for function in &sieve.verified().functions {
-                let source = Source { function, imported_funcs: 0, frame_words: 0, costs: &[] };
+            for func in (0..).map(FuncIndex).take(sieve.verified().functions.len()) {
+                let source = Source { module: sieve.verified(), func, frame_words: 0, costs: &[] };
+                let function = sieve.verified().function(func).expect("it imports none");
                 interpreter.prepare(&source, &mut function.code.clone());
             }
             interpreter

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytecode_spec::isa::each_row;
-use bytecode_spec::{Function, ImportKind, Op};
+use bytecode_spec::{FuncIndex, Function, ImportKind, Op};
 use strata::{Config, Engine, Error, FunctionProfile, Linker, Module, Store, TierMode, Val};
 use strata_benches::kernels::Kernel;
 use strata_jit::template::host::Machine;
@@ -173,13 +173,12 @@ fn collect(interpreter: &mut Interpreter<Machine>, module: &Module, runs: &mut V
     let profile = module.profile();
     let functions = profile.functions.iter().filter_map(|profile| {
         let function = module.verified().function(profile.func)?;
-        Some((function, executions(function, profile)))
+        Some((profile.func, executions(function, profile)))
     });
-    let functions: Vec<(&Function, Vec<u64>)> = functions.collect();
+    let functions: Vec<(FuncIndex, Vec<u64>)> = functions.collect();
     let total: u64 = functions.iter().flat_map(|(_, counts)| counts).sum();
-    for (function, counts) in functions {
-        let imported_funcs = module.verified().spaces().imported_funcs;
-        let source = Source { function, imported_funcs, frame_words: 0, costs: &[] };
+    for (func, counts) in functions {
+        let source = Source { module: module.verified(), func, frame_words: 0, costs: &[] };
         let mut run = Run::new();
         for step in interpreter.steps(&source) {
             if !step.follows {

@@ -122,16 +122,23 @@ impl OpRow {
     /// Calls `visit` with every displacement of an instruction of this row, in words from its start.
     #[inline(always)]
     pub fn each_target(&self, words: &[u64], mut visit: impl FnMut(i32)) {
+        self.each_target_lane(words, |lane| visit(words.half(lane) as i32));
+    }
+
+    /// The same with the first of its two lanes.
+    #[inline(always)]
+    pub fn each_target_lane(&self, words: &[u64], mut visit: impl FnMut(usize)) {
         if self.target == 0 {
             return;
         }
         let lane = usize::from(self.target);
         if self.words > 0 {
-            return visit(words.half(lane) as i32);
+            return visit(lane);
         }
         let mut tail = Tail { next: usize::from(self.fixed_lanes) };
-        let list = List { len: words.half(lane), first: tail.targets(words.half(lane) as usize) as u32 };
-        (0..list.len).for_each(|i| visit(list.target(words, i)));
+        let count = words.half(lane) as usize;
+        let first = tail.targets(count);
+        (0..count).for_each(|i| visit(first + 2 * i));
     }
 
     /// The lists of registers that are read, and written; and what is behind them.

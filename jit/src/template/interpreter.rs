@@ -51,6 +51,7 @@ pub struct Interpreter<M> {
     count: usize,
     /// What charges for a basic block, and then goes to the handler that is kept apart.
     charge: u16,
+    scratch: image::Scratch,
 }
 
 /// The handler of one instruction.
@@ -195,7 +196,9 @@ impl<M: Boundary> Interpreter<M> {
         m.align(16);
         let handlers = m.buffer().position();
         let made = vec![None; nodes::COUNT].into_boxed_slice();
-        let mut interpreter = Interpreter { masm, driver, entry, handlers, fault, made, count: 0, charge: 0 };
+        let scratch = image::Scratch::default();
+        let mut interpreter =
+            Interpreter { masm, driver, entry, handlers, fault, made, count: 0, charge: 0, scratch };
         interpreter.charge = interpreter.begin();
         interpreter.driver.charge(&mut interpreter.masm);
         interpreter.finish();

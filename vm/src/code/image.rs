@@ -226,11 +226,10 @@ impl Version {
 
     /// The image for the generated interpreter.
     fn generated(&self, shared: &SharedCode) -> Generated {
-        let function = self.function();
-        let mut words = function.code.clone();
+        let mut words = self.function().code.clone();
         let source = Source {
-            function,
-            imported_funcs: self.loaded().module.spaces().imported_funcs,
+            module: &self.loaded().module,
+            func: self.func,
             frame_words: self.frame_words,
             costs: &self.costs,
         };

@@ -22,23 +22,32 @@ struct Link {
 /// All of them, by where they lead.
 static LINKS: [Link; SEQUENCES.len()] = links();
 
-/// All of them, by the node and the form, ascending.
-static BEHIND: [Link; SEQUENCES.len()] = {
-    let mut all = links();
+/// All of them, by the node and the form: at the place that these [hash](place_of) to, or the next ones. Most places are free, since most
+/// questions are about what is no sequence. Free ones have a number that no form has.
+static BEHIND: [Link; PLACES] = {
+    let mut all = [Link { from: 0, part: u16::MAX, to: 0 }; PLACES];
+    let links = links();
     let mut i = 0;
-    while i < all.len() {
-        let link = all[i];
-        let Err(place) = search(&all, i, link.from, link.part) else { panic!("a sequence is listed twice") };
-        let mut end = i;
-        while end > place {
-            all[end] = all[end - 1];
-            end -= 1;
+    while i < links.len() {
+        let mut place = place_of(links[i].from, links[i].part);
+        while all[place].part != u16::MAX {
+            let is_new = all[place].from != links[i].from || all[place].part != links[i].part;
+            assert!(is_new, "a sequence is listed twice");
+            place = (place + 1) % PLACES;
         }
-        all[place] = link;
+        all[place] = links[i];
         i += 1;
     }
     all
 };
+const PLACES: usize = (4 * SEQUENCES.len()).next_power_of_two();
+const _: () = assert!(COUNT < u16::MAX as usize);
+
+/// By the upper bits of a product, as in Knuth, The Art of Computer Programming, volume 3, section 6.4.
+const fn place_of(from: u16, part: u16) -> usize {
+    let key = (from as u32) << 16 | part as u32;
+    (key.wrapping_mul(0x9e37_79b1) >> (u32::BITS - PLACES.ilog2())) as usize
+}
 
 const fn links() -> [Link; SEQUENCES.len()] {
     let mut all = [Link { from: 0, part: 0, to: 0 }; SEQUENCES.len()];
@@ -76,30 +85,21 @@ const fn number((op, kind, held): (Op, u8, Lane)) -> u16 {
     Part { op, kind, held }.number() as u16
 }
 
-/// Where what is behind a node with a form is among the first `length`, or would be.
-const fn search(all: &[Link], length: usize, from: u16, part: u16) -> Result<usize, usize> {
-    let wanted = (from as u32) << 16 | part as u32;
-    let (mut start, mut end) = (0, length);
-    while start < end {
-        let middle = (start + end) / 2;
-        let found = (all[middle].from as u32) << 16 | all[middle].part as u32;
-        if found == wanted {
-            return Ok(middle);
-        }
-        if found < wanted {
-            start = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    Err(start)
-}
-
 /// The node of the sequence that goes on from another by the form of that number, if it has a handler.
-#[inline]
+#[inline(always)]
 pub(super) fn behind(from: usize, part: usize) -> Option<usize> {
-    let place = search(&BEHIND, BEHIND.len(), from as u16, part as u16).ok()?;
-    Some(BEHIND[place].to.into())
+    let (from, part) = (from as u16, part as u16);
+    let mut place = place_of(from, part);
+    loop {
+        let link = BEHIND[place];
+        if link.part == u16::MAX {
+            return None;
+        }
+        if link.from == from && link.part == part {
+            return Some(link.to.into());
+        }
+        place = (place + 1) % PLACES;
+    }
 }
 
 /// The node that a sequence goes on from, and the last form.

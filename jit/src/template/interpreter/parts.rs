@@ -36,55 +36,88 @@ pub(super) const ANY_ARGUMENTS: u8 = 5;
 /// Of returns: several results; below it, so many.
 pub(super) const SEVERAL_RESULTS: u8 = 2;
 
+/// What decides which kind of an opcode's forms an instruction is of.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// There is one kind.
+    One,
+    /// Whether the register at the lane is a float.
+    Float(Lane),
+    /// Which way the target at the lane lies.
+    Target(Lane),
+    /// Whether the offset at the lane is one.
+    Offset(Lane),
+    /// The shift and the offset of an indexed access that has this natural shift.
+    Indexed(u8),
+    /// How many arguments there are.
+    Arguments,
+    /// How many results there are.
+    Results,
+}
+
+impl Rule {
+    /// How many kinds there are.
+    const fn kinds(self) -> u8 {
+        match self {
+            Rule::One => 1,
+            Rule::Float(_) | Rule::Target(_) | Rule::Offset(_) => 2,
+            Rule::Indexed(0) => ANY_SHIFT + 1,
+            Rule::Indexed(_) => NATURAL_SHIFT + 2,
+            Rule::Arguments => ANY_ARGUMENTS + 1,
+            Rule::Results => SEVERAL_RESULTS + 1,
+        }
+    }
+}
+
 /// The forms of an opcode, which follow one another.
 #[derive(Clone, Copy)]
 struct Forms {
     first: u16,
-    kinds: u8,
+    rule: Rule,
     /// Lanes that may be in an accumulator, as bits.
     lanes: u16,
     /// How many forms a kind has: one, and one for each of these.
     each: u8,
 }
 
-const FORMS: [Forms; Op::ALL.len()] = {
-    let mut forms = [Forms { first: 0, kinds: 0, lanes: 0, each: 0 }; Op::ALL.len()];
+static FORMS: [Forms; Op::ALL.len()] = forms();
+
+const fn forms() -> [Forms; Op::ALL.len()] {
+    let mut forms = [Forms { first: 0, rule: Rule::One, lanes: 0, each: 0 }; Op::ALL.len()];
     let (mut i, mut next) = (0, 0);
     while i < forms.len() {
-        let (kinds, lanes) = kinds_and_lanes(Op::ALL[i]);
+        let (rule, lanes) = rule_and_lanes(Op::ALL[i]);
         let each = lanes.count_ones() as u8 + 1;
-        forms[i] = Forms { first: next, kinds, lanes, each };
-        next += kinds as u16 * each as u16;
+        forms[i] = Forms { first: next, rule, lanes, each };
+        next += rule.kinds() as u16 * each as u16;
         i += 1;
     }
     forms
-};
+}
 
-const fn kinds_and_lanes(op: Op) -> (u8, u16) {
+const fn rule_and_lanes(op: Op) -> (Rule, u16) {
     let lanes = op.info().use_lanes;
     match op.info().shape {
-        ShapeKind::Move
-        | ShapeKind::Select
-        | ShapeKind::GlobalSet
-        | ShapeKind::BranchUnary
-        | ShapeKind::Branch
-        | ShapeKind::BranchImm
-        | ShapeKind::Load
-        | ShapeKind::Store => (2, lanes),
-        ShapeKind::GlobalGet | ShapeKind::Jump => (2, 0),
+        ShapeKind::Move => (Rule::Float(isa::Move::LANES[0]), lanes),
+        ShapeKind::Select => (Rule::Float(isa::Select::LANES[0]), lanes),
+        ShapeKind::GlobalGet => (Rule::Float(isa::GlobalGet::LANES[0]), 0),
+        ShapeKind::GlobalSet => (Rule::Float(isa::GlobalSet::LANES[0]), lanes),
+        ShapeKind::Jump => (Rule::Target(isa::Jump::LANES[0]), 0),
+        ShapeKind::BranchUnary => (Rule::Target(isa::BranchUnary::LANES[1]), lanes),
+        ShapeKind::Branch => (Rule::Target(isa::Branch::LANES[2]), lanes),
+        ShapeKind::BranchImm => (Rule::Target(isa::BranchImm::LANES[2]), lanes),
+        ShapeKind::Load => (Rule::Offset(isa::Load::LANES[3]), lanes),
+        ShapeKind::Store => (Rule::Offset(isa::Store::LANES[3]), lanes),
+        ShapeKind::LoadIndexed | ShapeKind::StoreIndexed => (Rule::Indexed(natural_shift(op)), lanes),
         ShapeKind::Unary
         | ShapeKind::Binary
         | ShapeKind::BinaryImm
         | ShapeKind::TableGet
         | ShapeKind::TableSet
         | ShapeKind::RefIsNull
-        | ShapeKind::CallIndirect => (1, lanes),
-        ShapeKind::LoadIndexed | ShapeKind::StoreIndexed => match natural_shift(op) {
-            0 => (ANY_SHIFT + 1, lanes),
-            _ => (NATURAL_SHIFT + 2, lanes),
-        },
-        ShapeKind::Call => (ANY_ARGUMENTS + 1, 0),
-        ShapeKind::Ret => (SEVERAL_RESULTS + 1, 1 << RESULT),
+        | ShapeKind::CallIndirect => (Rule::One, lanes),
+        ShapeKind::Call => (Rule::Arguments, 0),
+        ShapeKind::Ret => (Rule::Results, 1 << RESULT),
         // A safepoint comes before they read their operands, or a helper does them.
         ShapeKind::BranchTable
         | ShapeKind::TailCall
@@ -107,7 +140,7 @@ const fn kinds_and_lanes(op: Op) -> (u8, u16) {
         | ShapeKind::TableInit
         | ShapeKind::ElemDrop
         | ShapeKind::RefNull
-        | ShapeKind::RefFunc => (1, 0),
+        | ShapeKind::RefFunc => (Rule::One, 0),
     }
 }
 
@@ -133,7 +166,7 @@ const fn natural_shift(op: Op) -> u8 {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.op.info().mnemonic())?;
-        let kind = (FORMS[self.op as usize].kinds > 1).then(|| format!("kind {}", self.kind));
+        let kind = (FORMS[self.op as usize].rule.kinds() > 1).then(|| format!("kind {}", self.kind));
         let operand = self.op.info().operands().iter().find(|operand| operand.lane == self.held);
         let name = operand.map_or("value", |operand| operand.name());
         let held = (self.held != 0).then(|| format!("{name} in an accumulator"));
@@ -148,14 +181,14 @@ impl fmt::Display for Part {
 impl Part {
     /// How many there are.
     pub(super) const COUNT: usize = {
-        let last = FORMS[Op::ALL.len() - 1];
-        last.first as usize + last.kinds as usize * last.each as usize
+        let last = forms()[Op::ALL.len() - 1];
+        last.first as usize + last.rule.kinds() as usize * last.each as usize
     };
 
     /// Its number among them.
     #[inline(always)]
     pub(super) const fn number(self) -> usize {
-        let forms = FORMS[self.op as usize];
+        let forms = &FORMS[self.op as usize];
         let place = match self.held {
             0 => 0,
             held => (forms.lanes & ((1 << held) - 1)).count_ones() as u16 + 1,
@@ -168,9 +201,9 @@ impl Part {
         let mut all = [Part { op: Op::Nop, kind: 0, held: 0 }; Part::COUNT];
         let (mut i, mut number) = (0, 0);
         while i < Op::ALL.len() {
-            let Forms { kinds, lanes, .. } = FORMS[i];
+            let Forms { rule, lanes, .. } = FORMS[i];
             let mut kind = 0;
-            while kind < kinds {
+            while kind < rule.kinds() {
                 // Lane 0 is no operand's, and stands for none.
                 let mut left = lanes | 1;
                 while left != 0 {
@@ -187,64 +220,28 @@ impl Part {
     };
 
     /// The form that an instruction is of, with nothing in an accumulator.
+    #[inline(always)]
     pub(super) fn of(op: Op, words: &[u64], types: &[ValType]) -> Part {
-        let is_float = |lane: Lane| {
-            let ty = types[Reg(words.lane(lane.into())).index()];
-            u8::from(matches!(ty, ValType::F32 | ValType::F64))
-        };
-        let is_backward = |target: Lane| u8::from(words.half(target.into()) as i32 <= 0);
         let has_offset = |offset: Lane| u8::from(words.half(offset.into()) != 0);
-        let kind = match op.info().shape {
-            ShapeKind::Move => is_float(isa::Move::LANES[0]),
-            ShapeKind::Select => is_float(isa::Select::LANES[0]),
-            ShapeKind::GlobalGet => is_float(isa::GlobalGet::LANES[0]),
-            ShapeKind::GlobalSet => is_float(isa::GlobalSet::LANES[0]),
-            ShapeKind::Jump => is_backward(isa::Jump::LANES[0]),
-            ShapeKind::BranchUnary => is_backward(isa::BranchUnary::LANES[1]),
-            ShapeKind::Branch => is_backward(isa::Branch::LANES[2]),
-            ShapeKind::BranchImm => is_backward(isa::BranchImm::LANES[2]),
-            ShapeKind::Load => has_offset(isa::Load::LANES[3]),
-            ShapeKind::Store => has_offset(isa::Store::LANES[3]),
-            ShapeKind::LoadIndexed | ShapeKind::StoreIndexed => {
-                // Both have them at the same places.
+        let kind = match FORMS[op as usize].rule {
+            Rule::One => 0,
+            Rule::Float(lane) => {
+                let ty = types[Reg(words.lane(lane.into())).index()];
+                u8::from(matches!(ty, ValType::F32 | ValType::F64))
+            }
+            Rule::Target(target) => u8::from(words.half(target.into()) as i32 <= 0),
+            Rule::Offset(offset) => has_offset(offset),
+            Rule::Indexed(natural) => {
+                // Loads and stores have them at the same places.
                 let [_, _, _, offset, shift, _] = isa::LoadIndexed::LANES;
                 match words.lane(shift.into()) {
                     0 => has_offset(offset),
-                    shift if shift == natural_shift(op).into() => NATURAL_SHIFT + has_offset(offset),
+                    shift if shift == natural.into() => NATURAL_SHIFT + has_offset(offset),
                     _ => ANY_SHIFT,
                 }
             }
-            ShapeKind::Call => words.lane(isa::Call::LANES[0].into()).min(ANY_ARGUMENTS.into()) as u8,
-            ShapeKind::Ret => words.lane(isa::Ret::LANES[0].into()).min(SEVERAL_RESULTS.into()) as u8,
-            ShapeKind::Nop
-            | ShapeKind::Trap
-            | ShapeKind::Const
-            | ShapeKind::Unary
-            | ShapeKind::Binary
-            | ShapeKind::BinaryImm
-            | ShapeKind::BranchTable
-            | ShapeKind::MemorySize
-            | ShapeKind::MemoryGrow
-            | ShapeKind::MemoryFill
-            | ShapeKind::MemoryCopy
-            | ShapeKind::MemoryInit
-            | ShapeKind::DataDrop
-            | ShapeKind::TableGet
-            | ShapeKind::TableSet
-            | ShapeKind::TableSize
-            | ShapeKind::TableGrow
-            | ShapeKind::TableFill
-            | ShapeKind::TableCopy
-            | ShapeKind::TableInit
-            | ShapeKind::ElemDrop
-            | ShapeKind::RefNull
-            | ShapeKind::RefIsNull
-            | ShapeKind::RefFunc
-            | ShapeKind::CallImport
-            | ShapeKind::CallIndirect
-            | ShapeKind::TailCall
-            | ShapeKind::TailCallImport
-            | ShapeKind::TailCallIndirect => 0,
+            Rule::Arguments => words.lane(isa::Call::LANES[0].into()).min(ANY_ARGUMENTS.into()) as u8,
+            Rule::Results => words.lane(isa::Ret::LANES[0].into()).min(SEVERAL_RESULTS.into()) as u8,
         };
         Part { op, kind, held: 0 }
     }
@@ -252,8 +249,8 @@ impl Part {
     /// The lanes of operands that may be in an accumulator.
     #[inline(always)]
     pub(super) fn lanes(self) -> u16 {
-        let has_one = self.op.info().shape != ShapeKind::Ret || self.kind == 1;
-        if has_one { FORMS[self.op as usize].lanes } else { 0 }
+        let Forms { rule, lanes, .. } = FORMS[self.op as usize];
+        if matches!(rule, Rule::Results) && self.kind != 1 { 0 } else { lanes }
     }
 
     /// The shift of an indexed access, and whether it has an offset; `None` for any.
