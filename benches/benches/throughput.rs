@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         println!("{}", loading(&effort));
         println!("{}", text(&effort));
         println!("{}", compiling(&effort));
+        println!("{}", preparing(&effort));
         println!("{}", generating(&effort));
     }
     for tier in [TierMode::Interpreter, TierMode::Portable] {
@@ -194,6 +195,32 @@ impl<'m> Functions<'m> {
         all();
         (time(all), bytes)
     }
+}
+
+/// What a function takes when it is first called, and interpreted; its handlers are there.
+fn preparing(effort: &Effort) -> Table {
+    let module = generated::module(effort.functions, Detail::Bare);
+    let functions = Functions::of(&module, |_| true);
+    let mut interpreter = Interpreter::new(Machine::of_host(), true);
+    let mut images = || {
+        for &(func, _) in &functions.chosen {
+            let function = module.function(func).expect("the module defines it");
+            let frame_words = function.registers.len() as u32 + 4;
+            let source = Source { module: &module, func, frame_words, costs: &[] };
+            interpreter.prepare(&source, &mut black_box(function.code.clone()));
+        }
+    };
+    images();
+    let clear = || Functions::of(&module, |_| true);
+    let times = shortest(effort.rounds, [&mut || time(&mut images), &mut || time(clear)]);
+    let mut table = Table::new(["first calls", "millions/s"]);
+    for (name, time) in
+        ["its image for the interpreter", "registers that its frames clear"].into_iter().zip(times)
+    {
+        let speed = functions.instructions() as f64 / 1e6 / time.as_secs_f64();
+        table.row([name.to_owned(), format!("{speed:.1}")]);
+    }
+    table
 }
 
 /// Generating the interpreter: all handlers, and those that a program uses.
