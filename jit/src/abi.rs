@@ -187,9 +187,11 @@ pub mod store {
     pub const POLL: i32 = 0;
     /// Fuel left.
     pub const FUEL: i32 = 8;
-    /// First word that no frame may reach, as a pointer to a [frame](super::frame) has it; 0 while something asks for attention, so
-    /// that functions need only one test on entry.
+    /// [`ROOM`] bytes before the first word that no frame may reach, as a pointer to a [frame](super::frame) has it; 0 while something
+    /// asks for attention, so that functions need only one test on entry. Beyond it, the runtime looks whether there is room.
     pub const ENTRY_LIMIT: i32 = 16;
+    /// Functions whose frames take no more bytes compare the frame itself with the limit, which saves them to compute its end.
+    pub const ROOM: i32 = 1024;
     /// Address that the native stack pointer must not get below.
     pub const NATIVE_LIMIT: i32 = 24;
     /// Native stack pointer of the innermost entry from the host.

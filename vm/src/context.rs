@@ -25,7 +25,8 @@ pub(crate) struct StoreContext {
     pub(crate) poll: AtomicU32,
     /// Fuel left, in instructions.
     pub(crate) fuel: Cell<u64>,
-    /// `stack_limit`, as an address, for functions of machine code; 0 while there are reasons in `poll`, or may be.
+    /// [`ROOM`](abi::store::ROOM) before `stack_limit`, as an address, for functions of machine code; 0 while there are reasons in `poll`, or
+    /// may be.
     pub(crate) entry_limit: AtomicUsize,
     /// Address that the native stack pointer must not get below.
     pub(crate) native_limit: Cell<usize>,
@@ -145,7 +146,8 @@ impl StoreContext {
 
     /// Lets functions start without a look at what is asked for. The limit is one of pointers to frames as generated code has them.
     pub(crate) fn allow_entry(&self) {
-        self.entry_limit.store(self.stack_limit.get().addr() + BIAS, Ordering::Release);
+        let limit = self.stack_limit.get().addr() + BIAS;
+        self.entry_limit.store(limit.saturating_sub(abi::store::ROOM as usize), Ordering::Release);
     }
 }
 

@@ -107,7 +107,7 @@ impl<'a> Pointers<'a> {
             Pointer::Store => match offset {
                 store::POLL => ("store.poll", Pointer::Unknown),
                 store::FUEL => ("store.fuel", Pointer::Unknown),
-                store::ENTRY_LIMIT => ("store.stack limit", Pointer::Unknown),
+                store::ENTRY_LIMIT => ("store.entry limit", Pointer::Unknown),
                 store::NATIVE_LIMIT => ("store.native limit", Pointer::Unknown),
                 store::SEGMENT => ("store.segment", Pointer::Unknown),
                 store::TRAP_FRAME => ("store.trap frame", Pointer::Unknown),

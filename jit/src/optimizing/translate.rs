@@ -261,8 +261,8 @@ impl Translator<'_, '_> {
         let frame = self.frame();
         let version = self.word(Word::Version);
         self.store_word(Region::Frame, version, frame, abi::frame::VERSION);
-        let bytes = i64::from(self.frame_bytes());
-        let end = self.plus(frame, bytes);
+        let beyond_room = self.frame_bytes() - abi::store::ROOM;
+        let end = self.plus(frame, beyond_room.max(0).into());
         let store = self.store_context();
         let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
         let is_short = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);

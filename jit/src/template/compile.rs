@@ -401,9 +401,15 @@ impl<H: Homes> Driver<H> {
         m.load_literal(first, abi::object::VERSION);
         m.store_slot(M::ROLES.in_frame(frame, abi::frame::VERSION), InReg(first));
         let store = Self::store_context(m, second);
-        m.lea(W64, first, Addr::at(frame, self.frame_bytes));
+        let beyond_room = self.frame_bytes - abi::store::ROOM;
+        let end = if beyond_room <= 0 {
+            frame
+        } else {
+            m.lea(W64, first, Addr::at(frame, beyond_room));
+            first
+        };
         let limit = Mem(Addr::at(store, abi::store::ENTRY_LIMIT));
-        m.jump_if(Test { cond: Cond::GtU, width: W64, a: InReg(first), b: limit }, asked);
+        m.jump_if(Test { cond: Cond::GtU, width: W64, a: InReg(end), b: limit }, asked);
         let limit = Mem(Addr::at(store, abi::store::NATIVE_LIMIT));
         m.jump_if(Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit }, asked);
         m.buffer().bind(resume);

@@ -15,8 +15,10 @@ impl<H: Homes> Driver<H> {
     pub(super) fn entry_of<M: Masm>(&self, m: &mut M, func: FuncIndex) -> Addr {
         let slot = M::ROLES.scratch[0];
         m.mov(slot, Mem(Addr::at(M::ROLES.context, abi::instance::SLOTS)));
-        let index = (func.0 - self.imported_funcs) as i32;
-        m.lea(W64, slot, Addr::at(slot, index * abi::slot::SIZE));
+        let place = (func.0 - self.imported_funcs) as i32 * abi::slot::SIZE;
+        if place > 0 {
+            m.lea(W64, slot, Addr::at(slot, place));
+        }
         Addr::at(slot, abi::slot::ENTRY)
     }
 

@@ -172,7 +172,7 @@ impl Fetched {
         let native = Mem(Addr::at(version, abi::version::NATIVE_ENTRY));
         m.jump_if(is(Cond::Ne, native, Imm(0)), self.shared.native);
         m.load(Access::U32, second, Addr::at(version, abi::version::FRAME_WORDS));
-        m.lea(W64, second, Addr::indexed(callee, second, 3));
+        m.lea(W64, second, Addr { disp: -abi::store::ROOM, ..Addr::indexed(callee, second, 3) });
         let limit = Mem(Addr::at(store, abi::store::ENTRY_LIMIT));
         m.jump_if(is(Cond::GtU, Reg(second), limit), self.shared.asked);
         self.count_call(m);
