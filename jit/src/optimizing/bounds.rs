@@ -23,15 +23,22 @@ pub(super) fn constant(dfg: &DataFlowGraph, value: Value) -> Option<u64> {
     Some(imm.bits() as u64 & all_ones(dfg.value_type(value)))
 }
 
+/// What a value is the sum of, if that is another one and a constant.
+pub(super) fn sum_with_constant(dfg: &DataFlowGraph, value: Value) -> Option<(Value, u64)> {
+    let Some(&InstructionData::Binary { opcode: Opcode::Iadd, args: [a, b] }) = instruction(dfg, value)
+    else {
+        return None;
+    };
+    Some((a, constant(dfg, b)?))
+}
+
 impl Translator<'_, '_> {
     /// A value, and the constant that is added to it to give another, without wrapping.
     pub(super) fn sum(&self, mut value: Value) -> (Value, u64) {
         let dfg = &self.b.func.dfg;
         let all = all_ones(dfg.value_type(value));
         let mut added = 0;
-        while let Some(&InstructionData::Binary { opcode: Opcode::Iadd, args: [a, b] }) =
-            instruction(dfg, value)
-            && let Some(more) = constant(dfg, b)
+        while let Some((a, more)) = sum_with_constant(dfg, value)
             && self.most(a).checked_add(more).is_some_and(|sum| sum <= all)
         {
             value = a;

@@ -110,9 +110,9 @@ impl Translator<'_, '_> {
         list.regs(&self.scope.code[self.scope.pc..]).collect()
     }
 
-    fn slot_of(&mut self, func: FuncIndex) -> Value {
+    fn slot_of(&mut self, func: FuncIndex, context: Value) -> Value {
         // Read anew: in code that calls, there are few registers to keep it in.
-        let slots = self.load_word(Region::Store, self.context, abi::instance::SLOTS);
+        let slots = self.load_word(Region::Store, context, abi::instance::SLOTS);
         let index = (func.0 - self.request.imported_funcs) as i32;
         self.plus(slots, i64::from(index * abi::slot::SIZE))
     }
@@ -257,9 +257,10 @@ impl Translator<'_, '_> {
 
     /// Calls a function of the module.
     pub(super) fn call_func(&mut self, func: FuncIndex, args: &[Reg], results: &[Reg]) {
-        let slot = self.slot_of(func);
+        let context = self.context_in_frame();
+        let slot = self.slot_of(func, context);
         let entry = self.entry_of(slot);
-        let bits = self.call_slot(slot, entry, self.context, args);
+        let bits = self.call_slot(slot, entry, context, args);
         self.take_results(bits, results);
     }
 
@@ -286,7 +287,8 @@ impl Translator<'_, '_> {
             let value = self.get(reg);
             self.store_slot(Region::Frame, value, self.type_of(reg), frame, callee + i as i32 * 8);
         }
-        self.link(frame, callee, self.context);
+        let context = self.context_in_frame();
+        self.link(frame, callee, context);
         let site = self.site();
         let status = self.helper(Helper::Call, &[site, record]);
         self.stop_if(status);
@@ -320,9 +322,10 @@ impl Translator<'_, '_> {
 
     pub(super) fn tail_call(&mut self, i: isa::TailCall) {
         self.poll();
-        let slot = self.slot_of(i.func);
+        let context = self.context_in_frame();
+        let slot = self.slot_of(i.func, context);
         let entry = self.entry_of(slot);
-        self.replace_by(slot, entry, self.context, i.args);
+        self.replace_by(slot, entry, context, i.args);
     }
 
     pub(super) fn tail_call_record(&mut self, record: Value, args: List) {

@@ -41,12 +41,13 @@ const COUNTDOWN: u32 = 2;
 const SAFEPOINT: u32 = 3;
 
 impl Live {
-    fn of(scope: &Scope<'_>, reg: Reg) -> Live {
-        Live {
+    /// `None` if it is there.
+    fn of(scope: &Scope<'_>, reg: Reg) -> Option<Live> {
+        (!scope.in_frame[reg.index()]).then(|| Live {
             offset: scope.offset + i32::from(reg.0) * 8,
             ty: scope.function.registers[reg.index()],
             value: scope.constants[reg.index()].ok_or(scope.first_variable + u32::from(reg.0)),
-        }
+        })
     }
 }
 
@@ -139,7 +140,7 @@ impl Translator<'_, '_> {
     fn leave_to(&mut self, helper: Helper, what: Value) {
         let stub = self.in_helpers(helper.stub());
         let signature = self.signature(&[]);
-        let context = self.context;
+        let context = self.context_in_frame();
         self.b.ins().return_call_indirect(signature, stub, &[context, what]);
     }
 
@@ -169,12 +170,8 @@ impl Translator<'_, '_> {
             None => {
                 let name = self.b.func.declare_imported_user_function(Word::Safepoint.name());
                 let signature = self.b.import_signature(super::safepoint::signature());
-                let data = ExtFuncData {
-                    name: ExternalName::user(name),
-                    signature,
-                    colocated: false,
-                    patchable: false,
-                };
+                let name = ExternalName::user(name);
+                let data = ExtFuncData { name, signature, colocated: false, patchable: false };
                 *self.signatures.safepoint.insert(self.b.import_function(data))
             }
         };
@@ -234,43 +231,52 @@ impl Translator<'_, '_> {
             let words = &scope.code[scope.pc..];
             let mut behind = scope.graph.live_behind(scope.code, Pc(scope.pc as u32));
             scope.row().defs(words).for_each(|reg| _ = behind.remove(&reg));
-            all.extend(behind.into_iter().map(|reg| Live::of(scope, reg)));
+            all.extend(behind.into_iter().filter_map(|reg| Live::of(scope, reg)));
         }
-        all.extend(live.iter().map(|&reg| Live::of(&self.scope, reg)));
-        let state = State { live: all, refund };
-        let word = self.word(Word::Exit(self.exits.len() as u32));
+        all.extend(live.iter().filter_map(|&reg| Live::of(&self.scope, reg)));
+        let block = self.b.current_block().expect("the exit is in one");
+        let number = self.exits.len() as u32;
         self.exits.push(exit);
-        let block = match self.states.get(&state) {
-            Some(&block) => block,
-            None => {
-                let block = self.shared_block();
-                self.states.insert(state, block);
-                block
-            }
-        };
-        self.b.ins().jump(block, &[BlockArg::Value(word)]);
+        self.leaving.entry(State { live: all, refund }).or_default().push((block, number));
     }
 
-    /// Fills the blocks that side exits with equal states go to.
+    /// Fills the blocks that are left by side exits.
     fn finish_exits(&mut self) {
-        for (state, block) in mem::take(&mut self.states) {
-            self.start(block);
-            let frame = self.frame();
-            for Live { offset, ty, value } in state.live {
-                let value = match value {
-                    Ok(bits) => self.constant(ty, bits),
-                    Err(variable) => self.b.use_var(Variable::from_u32(variable)),
-                };
-                self.store_slot(Region::Frame, value, ty, frame, offset);
+        for (state, blocks) in mem::take(&mut self.leaving) {
+            let shared = (blocks.len() > 1).then(|| self.shared_block());
+            let mut exit = None;
+            for (block, number) in blocks {
+                self.b.switch_to_block(block);
+                let word = self.word(Word::Exit(number));
+                match shared {
+                    Some(shared) => _ = self.b.ins().jump(shared, &[BlockArg::Value(word)]),
+                    None => exit = Some(word),
+                }
             }
-            if state.refund > 0 {
-                let store = self.store_context();
-                let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
-                let fuel = self.plus(fuel, i64::from(state.refund));
-                self.store_word(Region::Store, fuel, store, abi::store::FUEL);
+            if let Some(shared) = shared {
+                self.start(shared);
+                exit = Some(self.b.block_params(shared)[0]);
             }
-            let exit = self.b.block_params(block)[0];
-            self.leave_to(Helper::Exit, exit);
+            self.leave(&state, exit.expect("there is a block"));
         }
+    }
+
+    /// Leaves by a side exit.
+    fn leave(&mut self, state: &State, exit: Value) {
+        let frame = self.frame();
+        for &Live { offset, ty, value } in &state.live {
+            let value = match value {
+                Ok(bits) => self.constant(ty, bits),
+                Err(variable) => self.b.use_var(Variable::from_u32(variable)),
+            };
+            self.store_slot(Region::Frame, value, ty, frame, offset);
+        }
+        if state.refund > 0 {
+            let store = self.store_context();
+            let fuel = self.load_word(Region::Store, store, abi::store::FUEL);
+            let fuel = self.plus(fuel, i64::from(state.refund));
+            self.store_word(Region::Store, fuel, store, abi::store::FUEL);
+        }
+        self.leave_to(Helper::Exit, exit);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use bytecode_spec::isa::{OpRow, Words};
+use bytecode_spec::isa::{OpRow, Words, each_row};
 use bytecode_spec::{Function, Op, Pc, Reg, liveness};
 
 use super::{Edge, Entry, Reason, Refusal};
@@ -100,6 +100,18 @@ impl Graph {
             live.extend(row.uses(words));
         }
         live
+    }
+
+    /// For each register, whether no reached block writes it.
+    pub(super) fn unwritten(&self, function: &Function) -> Vec<bool> {
+        let mut unwritten = vec![true; function.registers.len()];
+        each_row(&function.code, |pc, row, words, _| {
+            let block = self.liveness.starts().partition_point(|start| start.index() <= pc) - 1;
+            if self.edges[block].is_some() {
+                row.defs(words).for_each(|reg| unwritten[reg.index()] = false);
+            }
+        });
+        unwritten
     }
 
     /// Where control goes from a block.

@@ -199,8 +199,18 @@ impl Translator<'_, '_> {
         self.set(dst, value);
     }
 
-    fn int(&mut self, op: IntOp, a: Value, b: Value, constant: Option<u64>) -> Value {
+    fn int(&mut self, op: IntOp, mut a: Value, mut b: Value, constant: Option<u64>) -> Value {
+        let is_commutative = matches!(op, IntOp::Add | IntOp::Mul | IntOp::And | IntOp::Or | IntOp::Xor);
+        if is_commutative && constant.is_none() && bounds::constant(&self.b.func.dfg, a).is_some() {
+            std::mem::swap(&mut a, &mut b);
+        }
         let constant = constant.or_else(|| bounds::constant(&self.b.func.dfg, b));
+        if let (IntOp::Add, Some(number)) = (op, constant) {
+            return self.plus(a, number as i64);
+        }
+        if let (IntOp::Sub, Some(number)) = (op, constant) {
+            return self.plus(a, (number as i64).wrapping_neg());
+        }
         if matches!(op, IntOp::Mul)
             && let Some(product) = constant.and_then(|by| self.multiply(a, by))
         {

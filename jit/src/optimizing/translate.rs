@@ -39,7 +39,7 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) regions: [AliasRegion; 5],
     /// The instance context.
     pub(super) context: Value,
-    /// The jump at the end of the first block, which has nothing but values that are the same in all of the code.
+    /// An instruction that does nothing, behind values that are the same in all of the code.
     pub(super) first: Inst,
     pub(super) invariants: AHashMap<Invariant, Value>,
     /// Where memory is at addresses that were used since the block began.
@@ -50,8 +50,8 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) accesses: Vec<u32>,
     pub(super) exits: Vec<Exit>,
     pub(super) countdowns: u32,
-    /// Where side exits go that leave such a state behind.
-    pub(super) states: BTreeMap<State, Block>,
+    /// Blocks, to be filled, that are left by side exits of these numbers, and the states that they leave behind.
+    pub(super) leaving: BTreeMap<State, Vec<(Block, u32)>>,
     /// What values are at most, where more is known than that they are parameters of blocks.
     pub(super) at_most: BTreeMap<Value, u64>,
     /// Where the loop of the current block goes on in a copy of the block.
@@ -80,6 +80,9 @@ pub(super) struct Scope<'a> {
     pub(super) targets: &'a [CallTargets],
     /// Registers that are never anything else.
     pub(super) constants: Vec<Option<u64>>,
+    /// Whether registers are in the frame from the start, and are never written: all of them, if activations enter in a loop, but for those
+    /// that its code writes.
+    pub(super) in_frame: Vec<bool>,
     pub(super) graph: Rc<Graph>,
     /// The current instruction.
     pub(super) pc: usize,
@@ -116,6 +119,7 @@ impl<'a> Scope<'a> {
             frame_words,
             targets,
             constants: constants(function),
+            in_frame: vec![false; function.registers.len()],
             graph,
             pc: 0,
             blocks: vec![None; count],
@@ -166,10 +170,7 @@ pub(super) fn translate(
     b.switch_to_block(entry);
     b.seal_block(entry);
     let context = b.block_params(entry)[0];
-    let start = b.create_block();
-    let first = b.ins().jump(start, &[]);
-    b.switch_to_block(start);
-    b.seal_block(start);
+    let first = b.ins().nop();
     let mut t = Translator {
         b,
         request,
@@ -187,7 +188,7 @@ pub(super) fn translate(
         accesses: Vec::new(),
         exits: Vec::new(),
         countdowns: 0,
-        states: BTreeMap::new(),
+        leaving: BTreeMap::new(),
         at_most: BTreeMap::new(),
         next_copy: None,
         copied: 0,
@@ -235,6 +236,7 @@ impl Translator<'_, '_> {
             }
             Entry::Loop(head) => {
                 let graph = Rc::clone(&self.scope.graph);
+                self.scope.in_frame = graph.unwritten(self.scope.function);
                 graph.live_in(graph.block_at(head)).for_each(|reg| self.load_register(reg));
             }
         }
@@ -243,14 +245,19 @@ impl Translator<'_, '_> {
     /// The code of the current function, from the current place on.
     pub(super) fn body(&mut self) {
         let graph = Rc::clone(&self.scope.graph);
+        let here = self.b.current_block();
+        let first = graph.first();
         for (block, _, edges) in graph.reached() {
-            self.scope.blocks[block] = Some(self.b.create_block());
+            // Where nothing goes back to the start, it goes on in the same block.
+            let is_here = block == first && edges == 1;
+            self.scope.blocks[block] = if is_here { here } else { Some(self.b.create_block()) };
             self.scope.missing[block] = edges;
         }
-        let first = graph.first();
         let to = self.reached(first);
-        self.b.ins().jump(to, &[]);
-        self.arrive(first);
+        if here != Some(to) {
+            self.b.ins().jump(to, &[]);
+            self.arrive(first);
+        }
         for (block, pc, _) in graph.reached() {
             self.block(block, pc);
         }
@@ -282,7 +289,9 @@ impl Translator<'_, '_> {
 
     fn block(&mut self, block: usize, start: Pc) {
         let here = self.reached(block);
-        self.b.switch_to_block(here);
+        if self.b.current_block() != Some(here) {
+            self.b.switch_to_block(here);
+        }
         let copies = self.copies(start);
         self.note_induction(block, start);
         self.places.clear();

@@ -8,6 +8,7 @@ use cranelift_codegen::ir::types::{F32, F64, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::Variable;
 
+use super::bounds;
 use super::translate::Translator;
 use crate::abi;
 
@@ -124,6 +125,12 @@ impl Translator<'_, '_> {
         self.load_constant(self.context, abi::instance::STORE)
     }
 
+    /// The instance context, as the frame has it. What calls, or leaves the code, reads it there: no register is kept for it.
+    pub(super) fn context_in_frame(&mut self) -> Value {
+        let frame = self.frame();
+        self.load_word(Region::Frame, frame, abi::frame::INSTANCE)
+    }
+
     /// Element `index` of pointers that the instance context leads to.
     pub(super) fn element(&mut self, of: i32, index: u32) -> Value {
         let all = self.load_constant(self.context, of);
@@ -203,12 +210,17 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// A value plus a number.
+    /// A value plus a number. Of a sum with another number, that is one sum: the code generator would make it so too, but look at all others
+    /// that there could be.
     pub(super) fn plus(&mut self, value: Value, number: i64) -> Value {
-        if number == 0 {
+        let (value, number) = match bounds::sum_with_constant(&self.b.func.dfg, value) {
+            Some((value, more)) => (value, number.wrapping_add(more as i64)),
+            None => (value, number),
+        };
+        let number = self.number(value, number);
+        if bounds::constant(&self.b.func.dfg, number) == Some(0) {
             return value;
         }
-        let number = self.number(value, number);
         self.b.ins().iadd(value, number)
     }
 
