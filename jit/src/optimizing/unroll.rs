@@ -9,8 +9,8 @@ use bytecode_spec::{Effect, Op, Pc, liveness};
 use super::Edge;
 use super::translate::Translator;
 
-/// Words of a block that is compiled four times, and of one that is compiled twice.
-const MAX_WORDS: [(usize, u32); 2] = [(20, 4), (40, 2)];
+/// Words of a block that is compiled three times, and of one that is compiled twice. A fourth copy makes no kernel faster.
+const MAX_WORDS: [(usize, u32); 2] = [(20, 3), (40, 2)];
 
 impl Translator<'_, '_> {
     /// How many copies of the block that starts there are compiled.
