@@ -8,7 +8,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::align::skew;
+use super::align::{back_edges, skew};
 use super::calls::signature_of;
 use super::memory::CODES;
 use super::translate::{Translated, translate};
@@ -225,7 +225,8 @@ impl Cranelift {
             return Err(Refusal::TooLarge);
         }
         let bytes = code.code_buffer().to_vec();
-        let skew = skew(&code.bb_starts, &code.bb_edges, bytes.len() as u32, code.buffer.alignment);
+        let back_edges = back_edges(self.target, &bytes, &code.bb_starts);
+        let skew = skew(&code.bb_starts, &back_edges, bytes.len() as u32, code.buffer.alignment);
         let made = OptimizedCode {
             bytes,
             skew,
