@@ -520,3 +520,37 @@ pub(crate) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, us
         pc = next;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytecode_spec::FuncIndex;
+
+    use crate::{Config, Engine, Linker, Module, Store, TierMode};
+
+    /// Whether a function has an image for the generated interpreter once it was called; `None` where no memory may be executable.
+    fn has_image(tier: TierMode, compiled_before: bool) -> Option<bool> {
+        let engine = Engine::new(Config::new().tier(tier));
+        engine.shared_code()?;
+        let module = Module::new(&engine, "func @f(%n: i32) -> i32 export {\n%n = add.i32 %n, 1\nret %n\n}");
+        let module = module.unwrap();
+        if compiled_before {
+            assert!(module.compile_all() > 0);
+        }
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+        assert_eq!(instance.typed_func::<i32, i32>(&store, "f").unwrap().call(&mut store, 1).unwrap(), 2);
+        let version = module.0.called_version(FuncIndex(0)).expect("it was called");
+        Some(version.generated.get().is_some())
+    }
+
+    #[test]
+    fn only_what_is_interpreted_gets_an_image() {
+        if has_image(TierMode::Interpreter, false).is_none() {
+            return;
+        }
+        assert_eq!(has_image(TierMode::Interpreter, false), Some(true));
+        assert_eq!(has_image(TierMode::Auto, false), Some(true));
+        assert_eq!(has_image(TierMode::Auto, true), Some(false));
+        assert_eq!(has_image(TierMode::Template, false), Some(false));
+    }
+}
