@@ -21,7 +21,7 @@ use crate::template::x86_64::X86_64;
 /// Words of bytecode beyond which a function is not compiled.
 const MAX_WORDS: usize = 40_000;
 const _: () = assert!(MAX_WORDS <= MAX_FIRST_WORDS, "places name their instructions");
-/// Instructions of the intermediate form beyond which it is not: the code generator, which nothing stops, takes some 2 us for each.
+/// Instructions of the intermediate form beyond which it is not: the code generator, which nothing stops, takes 2 to 3 us for each.
 const MAX_INSTRUCTIONS: usize = 250_000;
 /// Registers beyond which it is not.
 const MAX_REGISTERS: usize = 4096;
