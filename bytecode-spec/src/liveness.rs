@@ -16,8 +16,8 @@ const MAX_STEPS: usize = 1 << 22;
 /// What walks over code give for no register: more than any register's number, all of which are below `MAX_REGISTERS`.
 pub const NO_REGISTER: usize = u16::MAX as usize;
 const _: () = assert!(NO_REGISTER >= limits::MAX_REGISTERS);
-/// How often all edges may be visited: loops nested that deep settle in so many rounds. Hostile code takes as many rounds as it
-/// has blocks.
+/// How often all edges, or all instructions, may be visited: loops nested that deep settle in so many rounds. Hostile code takes as many
+/// rounds as it has blocks.
 const MAX_ROUNDS: usize = 16;
 
 /// The registers of a verified function, from number `first` on, that may be read before they are written, ascending;
