@@ -188,7 +188,8 @@ pub mod store {
     /// Fuel left.
     pub const FUEL: i32 = 8;
     /// [`ROOM`] bytes before the first word that no frame may reach, as a pointer to a [frame](super::frame) has it; 0 while something
-    /// asks for attention, so that functions need only one test on entry. Beyond it, the runtime looks whether there is room.
+    /// asks for attention, so that functions need only one test on entry. Beyond it, the runtime looks whether there is room. What is
+    /// there can be read, so that [polls](crate::optimizing::safepoint) of optimized code need none.
     pub const ENTRY_LIMIT: i32 = 16;
     /// Functions whose frames take no more bytes compare the frame itself with the limit, which saves them to compute its end.
     pub const ROOM: i32 = 1024;
@@ -207,8 +208,6 @@ pub mod store {
     pub const PC: i32 = 64;
     /// For code, to go to an address through.
     pub const TARGET: i32 = 72;
-    /// Which [place](super::place) of optimized code has called its [safepoint](crate::optimizing::safepoint).
-    pub const PLACE: i32 = 80;
 }
 
 /// A memory's record.
@@ -436,11 +435,14 @@ pub enum Helper {
     /// Called by template code as the entry of a record's function, whichever it has, with the record in the third scratch register:
     /// `(frame, _, record) -> status` does it for a record without a slot, and leaves results in the frame's first registers.
     Record = 15,
+    /// Called by the [safepoint](crate::optimizing::safepoint) of optimized code, `(frame, address) -> status`: as `Safepoint`, at the poll
+    /// that ends at the address. There is no stub.
+    Poll = 16,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// All of them, in their order.
     pub const ALL: [Helper; Helper::COUNT] = [
@@ -460,6 +462,7 @@ impl Helper {
         Helper::ToFrame,
         Helper::Attend,
         Helper::Record,
+        Helper::Poll,
     ];
 
     /// Its name in listings.
@@ -481,6 +484,7 @@ impl Helper {
             Helper::ToFrame => "to_frame",
             Helper::Attend => "attend",
             Helper::Record => "record",
+            Helper::Poll => "poll",
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct StoreContext {
     /// Fuel left, in instructions.
     pub(crate) fuel: Cell<u64>,
     /// [`ROOM`](abi::store::ROOM) before `stack_limit`, as an address, for functions of machine code; 0 while there are reasons in `poll`, or
-    /// may be.
+    /// may be. Optimized code reads what is there, and finds out so that it is 0.
     pub(crate) entry_limit: AtomicUsize,
     /// Address that the native stack pointer must not get below.
     pub(crate) native_limit: Cell<usize>,
@@ -42,8 +42,6 @@ pub(crate) struct StoreContext {
     pub(crate) pc: Cell<*const u64>,
     /// For machine code.
     pub(crate) target: Cell<usize>,
-    /// The place in optimized code that asks what it is to do.
-    pub(crate) place: Cell<u64>,
     /// Why a helper stopped machine code, on its way to the entry from the host.
     pub(crate) stopped: Cell<Option<Stopped>>,
     /// First word that no frame may reach. Behind it lies room for the arguments of one tail or host call.
@@ -75,7 +73,6 @@ const _: () = {
     assert!(offset_of!(StoreContext, helpers) == abi::store::HELPERS as usize);
     assert!(offset_of!(StoreContext, pc) == abi::store::PC as usize);
     assert!(offset_of!(StoreContext, target) == abi::store::TARGET as usize);
-    assert!(offset_of!(StoreContext, place) == abi::store::PLACE as usize);
     assert!(offset_of!(InstanceContext, store) == abi::instance::STORE as usize);
     assert!(offset_of!(InstanceContext, memory) == abi::instance::MEMORY as usize);
     assert!(offset_of!(InstanceContext, globals) == abi::instance::GLOBALS as usize);
@@ -121,7 +118,6 @@ impl StoreContext {
             helpers: Cell::new(std::ptr::null()),
             pc: Cell::new(std::ptr::null()),
             target: Cell::new(0),
-            place: Cell::new(0),
             stopped: Cell::new(None),
             stack_limit: Cell::new(std::ptr::null_mut()),
             frame_top: Cell::new(std::ptr::null_mut()),
@@ -139,7 +135,9 @@ impl StoreContext {
     /// Takes the reasons to leave the fast path.
     #[cold]
     pub(crate) fn take_poll(&self) -> u32 {
-        // In this order, no reason that comes in between is missed: at worst, it has been taken when code looks again.
+        // In this order, no reason that comes in between is missed, also by optimized code, which looks at the limit alone: one that is not
+        // taken here comes behind this exchange, and its limit of 0 behind the one that is written before. At worst, a reason has been taken
+        // when code looks again.
         self.allow_entry();
         self.poll.swap(0, Ordering::AcqRel)
     }

@@ -442,3 +442,120 @@ impl Drop for Outer<'_> {
         self.context.native_limit.set(self.native_limit);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::thread;
+
+    use super::*;
+    use crate::{Config, Instance, Linker, Module, TierMode};
+
+    /// Values of all kinds live through loops and calls.
+    const TEXT: &str = "
+        func @mix(%n: i64, %x: f64, %y: f32, %depth: i32) -> f64 export {
+          reg %i: i64, %j: i64, %a: i64, %b: i64, %c: i32, %d: i32, %u: f64, %v: f64, %w: f32
+          %a = const.i64 1
+          %u = const.f64 0.5
+        outer:
+          %j = const.i64 0
+        inner:
+          %b = add.i64 %b, %a
+          %a = xor.i64 %a, %b
+          %c = wrap.i32.i64 %a
+          %d = add.i32 %d, %c
+          %w = add.f32 %w, %y
+          %v = add.f64 %v, %u
+          %u = mul.f64 %u, %x
+          %j = add.i64 %j, 1
+          br.lt_s.i64 %j, %n, inner
+          %u = const.f64 0.5
+          br.eqz.i32 %depth, done
+          %depth = sub.i32 %depth, 1
+          %x = call @mix(%n, %x, %y, %depth)
+          %v = add.f64 %v, %x
+          %x = const.f64 0.75
+        done:
+          %i = add.i64 %i, 1
+          br.lt_s.i64 %i, %n, outer
+          %x = convert_s.f64.i64 %b
+          %v = add.f64 %v, %x
+          %x = convert_s.f64.i32 %d
+          %v = add.f64 %v, %x
+          %x = promote.f64.f32 %w
+          %v = add.f64 %v, %x
+          ret %v
+        }
+        func @spin() export {
+        again:
+          jump again
+        }";
+
+    const TIERS: [TierMode; 4] =
+        [TierMode::Portable, TierMode::Interpreter, TierMode::Template, TierMode::Optimizing];
+
+    fn in_tier(tier: TierMode) -> (Store<()>, Instance) {
+        let engine = Engine::new(Config::new().tier(tier));
+        let module = Module::new(&engine, TEXT).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+        (store, instance)
+    }
+
+    /// Does something while another thread asks for attention all the time, without a reason.
+    fn asked_for_nothing<R>(context: &StoreContext, work: impl FnOnce() -> R) -> R {
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    context.ask(0);
+                    thread::yield_now();
+                }
+            });
+            let result = work();
+            is_done.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+
+    #[test]
+    fn what_asks_for_attention_changes_nothing_else() {
+        let mut results = Vec::new();
+        for tier in TIERS {
+            let (mut store, instance) = in_tier(tier);
+            let mix = instance.typed_func::<(i64, f64, f32, i32), f64>(&store, "mix").unwrap();
+            let context = Arc::clone(&store.inner.opaque.context);
+            let result = asked_for_nothing(&context, || mix.call(&mut store, (40, 0.99, 0.3, 9)));
+            results.push(result.unwrap().to_bits());
+        }
+        assert!(results.iter().all(|&result| result == results[0]), "{results:?}");
+    }
+
+    #[test]
+    fn no_interrupt_is_lost_among_others_that_ask() {
+        for tier in TIERS {
+            let (mut store, instance) = in_tier(tier);
+            let spin = instance.typed_func::<(), ()>(&store, "spin").unwrap();
+            let (handle, context) = (store.interrupt_handle(), Arc::clone(&store.inner.opaque.context));
+            let (turn, turns) = (AtomicU32::new(0), 200);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    for own in 1..=turns {
+                        while turn.load(Ordering::Acquire) < own {
+                            thread::yield_now();
+                        }
+                        handle.interrupt();
+                    }
+                });
+                let all_stop = asked_for_nothing(&context, || {
+                    (1..=turns).all(|own| {
+                        turn.store(own, Ordering::Release);
+                        // It would go on for ever otherwise.
+                        spin.call(&mut store, ()).is_err()
+                    })
+                });
+                assert!(all_stop);
+            });
+        }
+    }
+}

@@ -4,7 +4,7 @@ use bytecode_spec::isa::{self, List, OpRow};
 use bytecode_spec::{FuncIndex, Reg, TableIndex, TrapCause, TypeIndex, ValType};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{AbiParam, Block, BlockArg, FuncRef, InstBuilder, SigRef, Signature, Value};
+use cranelift_codegen::ir::{AbiParam, Block, BlockArg, InstBuilder, SigRef, Signature, Value};
 use cranelift_codegen::isa::CallConv;
 
 use super::Reason;
@@ -17,7 +17,6 @@ use crate::abi::{self, Helper, Place};
 pub(super) struct Signatures {
     functions: Vec<(Vec<ValType>, SigRef)>,
     helper: Option<SigRef>,
-    pub(super) safepoint: Option<FuncRef>,
 }
 
 /// The signature of functions with these parameters, by the register convention.

@@ -11,9 +11,10 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use super::align::{back_edges, skew};
 use super::calls::signature_of;
 use super::memory::CODES;
+use super::safepoint;
 use super::translate::{Translated, translate};
 use super::{Entry, OptimizedCode, Optimizer, Refusal, Request, Word};
-use crate::abi::place::MAX_FIRST_WORDS;
+use crate::abi::{self, place::MAX_FIRST_WORDS};
 use crate::template::aarch64::Aarch64;
 use crate::template::masm::Masm;
 use crate::template::x86_64::X86_64;
@@ -231,6 +232,7 @@ impl Cranelift {
             bytes,
             skew,
             faults: faults(code, &translated),
+            polls: polls(code, &translated, self.target)?,
             words: words(code, &self.context.func)?,
             exits: translated.exits,
             countdowns: translated.countdowns,
@@ -265,6 +267,28 @@ fn faults(code: &CompiledCode, translated: &Translated) -> Vec<(u32, u64)> {
         Some((trap.offset, translated.locations[accesses[access] as usize]))
     });
     faults.collect()
+}
+
+/// Where polls end, and before which instruction each is.
+fn polls(code: &CompiledCode, translated: &Translated, target: Target) -> Result<Vec<(u32, u64)>, Refusal> {
+    let bytes = code.code_buffer();
+    let traps = code.buffer.traps().iter();
+    let polls = traps.filter_map(|trap| {
+        let place = match trap.code.as_raw().get() {
+            safepoint::POLL => {
+                let places = code.buffer.get_srclocs_sorted();
+                let place = places.partition_point(|place| place.start <= trap.offset).checked_sub(1)?;
+                translated.locations[places[place].loc.bits() as usize]
+            }
+            safepoint::ON_ENTRY => abi::place::template(abi::trap::ON_ENTRY),
+            _ => return None,
+        };
+        let start = bytes[trap.offset as usize..].first_chunk();
+        let length = start.and_then(|&start| target.poll_length(start));
+        let end = length.map(|length| (trap.offset + length as u32, place));
+        Some(end.ok_or_else(|| Refusal::Failed("it writes a poll in another way".to_owned())))
+    });
+    polls.collect()
 }
 
 /// The words that code asks for; there is nothing else that depends on where it is.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use bytecode_spec::{Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    Block, BlockArg, ExtFuncData, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
+    Block, BlockArg, ExternalName, GlobalValueData, InstBuilder, UserExternalName, Value,
 };
 
 use super::translate::{Scope, Translator};
@@ -38,7 +38,6 @@ struct Live {
 const VERSION: u32 = 0;
 const EXIT: u32 = 1;
 const COUNTDOWN: u32 = 2;
-const SAFEPOINT: u32 = 3;
 
 impl Live {
     /// `None` if it is there.
@@ -57,8 +56,7 @@ impl Word {
         match name.namespace {
             VERSION => Word::Version,
             EXIT => Word::Exit(name.index),
-            COUNTDOWN => Word::Countdown(name.index),
-            _ => Word::Safepoint,
+            _ => Word::Countdown(name.index),
         }
     }
 
@@ -67,7 +65,6 @@ impl Word {
             Word::Version => UserExternalName::new(VERSION, 0),
             Word::Exit(exit) => UserExternalName::new(EXIT, exit),
             Word::Countdown(countdown) => UserExternalName::new(COUNTDOWN, countdown),
-            Word::Safepoint => UserExternalName::new(SAFEPOINT, 0),
         }
     }
 }
@@ -158,24 +155,6 @@ impl Translator<'_, '_> {
         self.start(out);
         self.exit_here(reason);
         self.start(next);
-    }
-
-    /// Has done what is asked for at a place, and goes on.
-    pub(super) fn attend(&mut self, place: u64) {
-        let store = self.store_context();
-        let place = self.constant(ValType::I64, place);
-        self.store_word(Region::Store, place, store, abi::store::PLACE);
-        let function = match self.signatures.safepoint {
-            Some(function) => function,
-            None => {
-                let name = self.b.func.declare_imported_user_function(Word::Safepoint.name());
-                let signature = self.b.import_signature(super::safepoint::signature());
-                let name = ExternalName::user(name);
-                let data = ExtFuncData { name, signature, colocated: false, patchable: false };
-                *self.signatures.safepoint.insert(self.b.import_function(data))
-            }
-        };
-        self.b.ins().call(function, &[]);
     }
 
     /// Goes on in another tier, at the current instruction, which is the last of its block.

@@ -51,7 +51,7 @@ macro_rules! stores {
 }
 
 /// Codes that tell the accesses of a function apart, together with the instructions that machine code belongs to.
-pub(super) const CODES: usize = 249;
+pub(super) const CODES: usize = 248;
 
 impl Translator<'_, '_> {
     /// Flags of an access of the current instruction. Where the code generator lets another instruction do the access, the code

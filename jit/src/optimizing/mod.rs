@@ -107,6 +107,8 @@ pub struct OptimizedCode {
     /// Offsets of instructions that may fault, ascending, and the [place](crate::abi::place) of the bytecode instruction that each
     /// belongs to.
     pub faults: Vec<(u32, u64)>,
+    /// Offsets behind polls, ascending, and the place of the instruction that each is before: [`safepoint`] returns there.
+    pub polls: Vec<(u32, u64)>,
     /// Offsets of words to be written: eight bytes each.
     pub words: Vec<(u32, Word)>,
     /// Where activations go on elsewhere.
@@ -161,8 +163,6 @@ pub enum Word {
     Exit(u32),
     /// The address of the countdown of that number, 32 bits, which is [`Request::stress`] at first.
     Countdown(u32),
-    /// The address of the code of [`safepoint`], installed.
-    Safepoint,
 }
 
 /// A side exit: the activation goes on at the start of an instruction, with its live registers in the frame, in another tier. If that is

@@ -1,7 +1,11 @@
-//! What optimized code calls where something asks for attention.
+//! How optimized code finds out that something asks for attention, and what it does then.
 //!
-//! It hardly ever does, but loops ask each time round. So that they need nothing for it but a test, the code here preserves all
-//! registers: to the code generator nothing happens at the call, and no value has to be elsewhere for it.
+//! It hardly ever does, but loops ask each time round. They read the limit for entries, which is an address that can be read, but 0 while
+//! something asks for attention, and then read what is there, for nothing: two instructions without a branch, to which all goes on in one
+//! block (as HotSpot does: R. Ehn, Thread-Local Handshakes, JEP 312, 2017). The second one faults at address 0. What handles faults goes on
+//! in the code here, as if the instruction had called it, and that returns behind the instruction. It preserves all registers: to the code
+//! generator nothing happens there, and no value has to be elsewhere for it. Flags are lost; the code generator has them between no two
+//! instructions of the intermediate form.
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
@@ -12,18 +16,20 @@ use cranelift_codegen::{Context, ir};
 
 use super::Target;
 use super::calls::{helper_signature, signature_of};
+use super::memory::CODES;
 use crate::abi::{self, Helper};
 
-/// The signature of the code: where it is called from is in the store context, since a machine register would have to be free for it.
-pub(super) fn signature() -> Signature {
-    Signature::new(CallConv::PreserveAll)
-}
+/// What tells polls from accesses to memory.
+pub(super) const POLL: u8 = CODES as u8 + 1;
+/// What tells them where functions have not started.
+pub(super) const ON_ENTRY: u8 = POLL + 1;
 
-/// The code that [`Word::Safepoint`](super::Word::Safepoint) is the address of, for a machine; it runs at any address. It comes back
-/// unless the code that called it is to stop.
+/// The code where polls of optimized code go on that fault, for a machine; it runs at any address. It returns behind the poll unless that
+/// is to stop.
 pub fn safepoint(target: Target) -> Vec<u8> {
+    let signature = Signature::new(CallConv::PreserveAll);
     let mut context =
-        Context::for_function(Function::with_name_signature(UserFuncName::default(), signature()));
+        Context::for_function(Function::with_name_signature(UserFuncName::default(), signature));
     write(&mut context.func, target);
     compile(&mut context, &*target.isa(cfg!(debug_assertions)))
 }
@@ -43,10 +49,10 @@ fn write(func: &mut Function, target: Target) {
     let registers = at.ins().iadd(frame, bias);
     let instance = load(&mut at, registers, abi::frame::INSTANCE);
     let store = load(&mut at, instance, abi::instance::STORE);
-    let place = load(&mut at, store, abi::store::PLACE);
+    let behind = at.ins().get_return_address(I64);
     let helpers = load(&mut at, store, abi::store::HELPERS);
-    let function = load(&mut at, helpers, Helper::Safepoint.function());
-    let call = at.ins().call_indirect(helper, function, &[registers, place, registers]);
+    let function = load(&mut at, helpers, Helper::Poll.function());
+    let call = at.ins().call_indirect(helper, function, &[registers, behind, registers]);
     let status = at.func.dfg.first_result(call);
     at.ins().brif(status, stopped, &[], done, &[]);
 
@@ -65,4 +71,53 @@ fn compile(context: &mut Context, isa: &dyn TargetIsa) -> Vec<u8> {
     let code = context.compile(isa, &mut ControlPlane::default()).expect("the code generator knows it");
     debug_assert!(code.buffer.relocs().is_empty(), "nothing depends on where it is");
     code.code_buffer().to_vec()
+}
+
+impl Target {
+    /// Bytes of the instruction that faults in a poll: a load of 32 bits from where a register points. `None` if the code does not start
+    /// with one as the code generator writes it.
+    pub fn poll_length(self, code: [u8; 4]) -> Option<usize> {
+        match self {
+            Target::X86_64 { .. } => {
+                let prefix = usize::from(code[0] & 0xf0 == 0x40);
+                let (opcode, operands) = (code[prefix], code[prefix + 1]);
+                let (mode, base) = (operands >> 6, operands & 7);
+                // There are registers that have one byte more.
+                let more = match (mode, base) {
+                    (0, 5) => return None,
+                    (0, _) => usize::from(base == 4),
+                    (1, 5) => 1,
+                    _ => return None,
+                };
+                (opcode == 0x8b).then_some(prefix + 2 + more)
+            }
+            Target::Aarch64 => (u32::from_le_bytes(code) & 0xffff_fc00 == 0xb940_0000).then_some(4),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_through_all_registers_have_lengths() {
+        let length = |code| Target::X86_64.poll_length(code);
+        // mov ecx, [rcx]; mov r9d, [rcx]; mov eax, [rbp]; mov eax, [r13]; mov eax, [rsp]; mov eax, [r12].
+        assert_eq!(length([0x8b, 0x09, 0x90, 0x90]), Some(2));
+        assert_eq!(length([0x44, 0x8b, 0x09, 0x90]), Some(3));
+        assert_eq!(length([0x8b, 0x45, 0x00, 0x90]), Some(3));
+        assert_eq!(length([0x41, 0x8b, 0x45, 0x00]), Some(4));
+        assert_eq!(length([0x8b, 0x04, 0x24, 0x90]), Some(3));
+        assert_eq!(length([0x41, 0x8b, 0x04, 0x24]), Some(4));
+        // mov eax, [rip + ..]; mov eax, ecx; add eax, [rcx].
+        assert_eq!(length([0x8b, 0x05, 0x00, 0x00]), None);
+        assert_eq!(length([0x8b, 0xc1, 0x90, 0x90]), None);
+        assert_eq!(length([0x03, 0x01, 0x90, 0x90]), None);
+        // ldr w2, [x1]; ldr x2, [x1]; ldr w2, [x1, 4].
+        let length = |word: u32| Target::Aarch64.poll_length(word.to_le_bytes());
+        assert_eq!(length(0xb940_0022), Some(4));
+        assert_eq!(length(0xf940_0022), None);
+        assert_eq!(length(0xb940_0422), None);
+    }
 }

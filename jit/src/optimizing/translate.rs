@@ -10,7 +10,7 @@ use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, TrapCause, ValType
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::types::{I32, I64};
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, Block, Inst, InstBuilder, MemFlagsData, SourceLoc, Value,
+    AliasRegion, AliasRegionData, Block, Inst, InstBuilder, MemFlagsData, SourceLoc, TrapCode, Value,
 };
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
@@ -19,6 +19,7 @@ use super::calls::Signatures;
 use super::constants::constants;
 use super::exits::State;
 use super::graph::Graph;
+use super::safepoint;
 use super::values::{Invariant, Region, type_of};
 use super::{CallSite, CallTargets, Edge, Entry, Exit, Reason, Refusal, Request, Target, Word};
 use crate::abi::{self, Place};
@@ -282,7 +283,8 @@ impl Translator<'_, '_> {
         let is_short = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
         self.b.ins().brif(is_short, asked, &[], resume, &[]);
         self.start(asked);
-        self.attend(abi::place::template(abi::trap::ON_ENTRY));
+        let nowhere = self.constant(ValType::I64, 0);
+        self.poll_at(nowhere, safepoint::ON_ENTRY);
         self.b.ins().jump(resume, &[]);
         self.start(resume);
     }
@@ -390,16 +392,17 @@ impl Translator<'_, '_> {
     /// A safepoint at the current instruction.
     pub(super) fn poll(&mut self) {
         let store = self.store_context();
+        let limit = self.plus(store, abi::store::ENTRY_LIMIT.into());
         // Not an ordinary load: what one loop has read says nothing about the next one.
-        let word = self.b.ins().atomic_load(I32, MemFlagsData::trusted(), store);
-        const { assert!(abi::store::POLL == 0) };
-        let (asked, resume) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(word, asked, &[], resume, &[]);
-        self.start(asked);
-        self.attend(self.place_here());
-        self.b.ins().jump(resume, &[]);
-        self.start(resume);
+        let limit = self.b.ins().atomic_load(I64, MemFlagsData::trusted(), limit);
+        self.poll_at(limit, safepoint::POLL);
         self.polled = true;
+    }
+
+    /// Reads what is at an address, or does what is asked for if that is 0: see [`safepoint`].
+    fn poll_at(&mut self, address: Value, code: u8) {
+        let flags = MemFlagsData::new().with_trap_code(TrapCode::user(code));
+        self.b.ins().load(I32, flags, address, 0);
     }
 
     /// Goes to one of two places.

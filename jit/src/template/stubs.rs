@@ -55,6 +55,7 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
                 call(&mut m, Helper::Safepoint);
             }
             Helper::Record => record(&mut m),
+            Helper::Poll => {}
             Helper::Interpret => interpret(&mut m),
             Helper::Trap => stop_at(&mut m, Status::Trapped),
             Helper::Exit => exit(&mut m),

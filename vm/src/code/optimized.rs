@@ -26,6 +26,7 @@ pub(crate) struct OptimizedObject {
     compile_time: Duration,
     calls: Vec<CallSite>,
     faults: Vec<(u32, u64)>,
+    polls: Vec<(u32, u64)>,
     exits: Box<[SideExit]>,
     /// Under stress, what the code counts down: only read and written there.
     _countdowns: Box<[AtomicU32]>,
@@ -88,12 +89,13 @@ impl OptimizedObject {
             .collect();
         let stress = engine.config().stress_exits;
         let countdowns: Box<[AtomicU32]> = (0..code.countdowns).map(|_| AtomicU32::new(stress)).collect();
-        let safepoint = native.safepoint().ok_or(Refusal::OutOfCodeSpace)?;
+        if !native.handles_polls() {
+            return Err(Refusal::OutOfCodeSpace);
+        }
         for &(offset, word) in &code.words {
             let word = match word {
                 Word::Version => std::ptr::from_ref(version).addr(),
                 Word::Exit(number) => std::ptr::from_ref(&exits[number as usize]).addr(),
-                Word::Safepoint => safepoint.addr(),
                 Word::Countdown(number) => countdowns[number as usize].as_ptr().addr(),
             };
             let bytes = (word as u64).to_ne_bytes();
@@ -112,6 +114,7 @@ impl OptimizedObject {
             compile_time,
             calls: code.calls,
             faults: code.faults,
+            polls: code.polls,
             exits,
             _countdowns: countdowns,
             slot,
@@ -134,9 +137,14 @@ impl OptimizedObject {
 
     /// The instruction that a fault at an address belongs to.
     fn fault_at(&self, address: usize) -> Option<Place> {
-        let offset = address.checked_sub(self.start.addr())? as u32;
-        let found = self.faults.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
-        Some(Place::named(self.faults[found].1))
+        self.find(&self.faults, address).map(Place::named)
+    }
+
+    /// What is said of an address.
+    fn find(&self, places: &[(u32, u64)], address: usize) -> Option<u64> {
+        let offset = u32::try_from(address.checked_sub(self.start.addr())?).ok()?;
+        let found = places.binary_search_by_key(&offset, |&(offset, _)| offset).ok()?;
+        Some(places[found].1)
     }
 }
 
@@ -389,5 +397,10 @@ impl Optimized {
     /// The instruction that a fault at an address belongs to.
     pub(crate) fn fault_at(&self, address: usize) -> Option<Place> {
         self.state().all.iter().find_map(|object| object.fault_at(address))
+    }
+
+    /// The number of the [place](strata_jit::abi::place) of a poll that ends at an address.
+    pub(crate) fn poll_at(&self, address: usize) -> Option<u64> {
+        self.state().all.iter().find_map(|object| object.find(&object.polls, address))
     }
 }

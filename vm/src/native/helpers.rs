@@ -27,6 +27,7 @@ pub(super) fn function(helper: Helper) -> *const () {
         Helper::Hot => hot as *const (),
         Helper::Exit => exit as *const (),
         Helper::Record => call_from_behind as *const (),
+        Helper::Poll => poll_at as *const (),
         Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame | Helper::Attend => std::ptr::null(),
     }
 }
@@ -329,7 +330,8 @@ fn poll(store: &StoreContext) -> Result<(), TrapCause> {
     if store.poll.load(Ordering::Relaxed) == 0 { Ok(()) } else { attend(store) }
 }
 
-/// Does what was asked for.
+/// Does what was asked for. That may be nothing, where what asked was taken before it had written the limit for entries, which this allows
+/// again.
 fn attend(store: &StoreContext) -> Result<(), TrapCause> {
     if store.take_poll() & POLL_INTERRUPT != 0 { Err(TrapCause::Interrupted) } else { Ok(()) }
 }
@@ -350,13 +352,19 @@ extern "C" fn safepoint(frame: *mut u64, place: u64) -> u64 {
                 Err(cause) => at_call(Frame(frame), Stop::Trap(cause)),
             }
         } else {
-            match poll(store) {
+            match attend(store) {
                 Ok(()) => return Status::Returned as u64,
                 Err(cause) => at(frame, place, cause),
             }
         };
         stop(frame, stopped)
     }
+}
+
+extern "C" fn poll_at(frame: *mut u64, address: usize) -> u64 {
+    // SAFETY: optimized code calls this with its frame, whose header is written before it polls for the first time.
+    let place = unsafe { (*Frame(frame).version()).optimized.poll_at(address) };
+    safepoint(frame, place.expect("it is where a poll ends"))
 }
 
 extern "C" fn version(frame: *mut u64, slot: *const CodeSlot) -> *const Version {

@@ -39,8 +39,8 @@ pub(crate) struct Native {
     max_code_bytes: usize,
     compiler: Mutex<Compiler<Machine>>,
     adapters: Mutex<Adapters>,
-    /// See [`safepoint`](Self::safepoint); `None` inside without room for it.
-    safepoint: OnceLock<Option<*const u8>>,
+    /// See [`handles_polls`](Self::handles_polls).
+    handles_polls: OnceLock<bool>,
     /// Makes optimized code; `None` where nothing is optimized.
     optimizing: Option<Optimizing>,
     /// Bytes of the space that are no function's.
@@ -99,7 +99,7 @@ impl Native {
             max_code_bytes: config.max_code_bytes,
             compiler: Mutex::new(Compiler::new(Machine::of_host())),
             adapters: Mutex::default(),
-            safepoint: OnceLock::new(),
+            handles_polls: OnceLock::new(),
             optimizing: Optimizing::new(config),
             adapter_bytes: AtomicUsize::new(0),
             pauses: Pauses::default(),
@@ -162,9 +162,15 @@ impl Native {
         Some(adapter)
     }
 
-    /// What optimized code calls where something asks for attention; `None` without room for it.
-    pub(crate) fn safepoint(&self) -> Option<*const u8> {
-        *self.safepoint.get_or_init(|| self.install_adapter(&safepoint(Target::of_host()?)))
+    /// Sees to it that polls of optimized code are answered, which comes before there is any; false without room for what does.
+    pub(crate) fn handles_polls(&self) -> bool {
+        let handle = || {
+            let target = Target::of_host()?;
+            let safepoint = self.install_adapter(&safepoint(target))?;
+            os::watch_polls(self.space()?.range(), safepoint);
+            Some(())
+        };
+        *self.handles_polls.get_or_init(|| handle().is_some())
     }
 
     /// How long programs were held up.

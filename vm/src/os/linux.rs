@@ -12,6 +12,8 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use strata_jit::optimizing::Target;
+
 /// Address space that nothing can be done with until it is committed.
 #[derive(Debug)]
 pub(crate) struct Reservation {
@@ -158,11 +160,13 @@ impl Drop for CodeRange {
     }
 }
 
-/// A range of code that the signal handler knows; free when `start` is 0. `stub` is written before `start`.
+/// A range of code that the signal handler knows; free when `start` is 0. `stub` is written before `start`, and `safepoint`, which is 0 at
+/// first, before there is code that polls.
 struct Watched {
     start: AtomicUsize,
     end: AtomicUsize,
     stub: AtomicUsize,
+    safepoint: AtomicUsize,
 }
 
 /// So many engines may have code at one time; others run in the interpreter.
@@ -170,9 +174,10 @@ const MAX_WATCHED: usize = 256;
 /// Marks a place that is being filled.
 const CLAIMED: usize = 1;
 
-static WATCHED: [Watched; MAX_WATCHED] =
-    [const { Watched { start: AtomicUsize::new(0), end: AtomicUsize::new(0), stub: AtomicUsize::new(0) } };
-        MAX_WATCHED];
+static WATCHED: [Watched; MAX_WATCHED] = [const {
+    let [start, end, stub, safepoint] = [const { AtomicUsize::new(0) }; 4];
+    Watched { start, end, stub, safepoint }
+}; MAX_WATCHED];
 
 /// Lets instructions in a range of code that fault go on at `stub`, with their address in the first scratch register. False when
 /// that cannot be had.
@@ -185,15 +190,24 @@ pub(crate) fn watch_faults(range: &CodeRange, stub: *const u8) -> bool {
     let Some(watched) = free else { return false };
     watched.end.store(range.executable.addr() + range.bytes, Ordering::Release);
     watched.stub.store(stub.addr(), Ordering::Release);
+    watched.safepoint.store(0, Ordering::Release);
     watched.start.store(range.executable.addr(), Ordering::Release);
     true
 }
 
+/// Lets [polls](strata_jit::optimizing::safepoint) in a range of code whose faults are watched call `safepoint` if they fault.
+pub(crate) fn watch_polls(range: &CodeRange, safepoint: *const u8) {
+    let watched = watched(range.executable.addr()).expect("its faults are watched");
+    watched.safepoint.store(safepoint.addr(), Ordering::Release);
+}
+
+fn watched(start: usize) -> Option<&'static Watched> {
+    WATCHED.iter().find(|watched| watched.start.load(Ordering::Acquire) == start)
+}
+
 fn forget_faults(start: usize) {
-    for watched in &WATCHED {
-        if watched.start.load(Ordering::Acquire) == start {
-            watched.start.store(0, Ordering::Release);
-        }
+    if let Some(watched) = watched(start) {
+        watched.start.store(0, Ordering::Release);
     }
 }
 
@@ -229,6 +243,20 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
     for watched in &WATCHED {
         let start = watched.start.load(Ordering::Acquire);
         if start > CLAIMED && (start..watched.end.load(Ordering::Acquire)).contains(&address) {
+            let safepoint = watched.safepoint.load(Ordering::Acquire);
+            // SAFETY: the system tells a handler for these signals which address it is that could not be reached; and what runs
+            // can be read.
+            let (is_null, code) = unsafe {
+                ((*info).si_addr().is_null(), ptr::with_exposed_provenance::<[u8; 4]>(address).read())
+            };
+            // Memory is elsewhere.
+            if is_null
+                && safepoint != 0
+                && let Some(length) = HOST.poll_length(code)
+            {
+                // SAFETY: the code keeps nothing below its stack pointer.
+                return unsafe { call_from(registers, safepoint, address + length) };
+            }
             return resume_at(registers, watched.stub.load(Ordering::Acquire), address);
         }
     }
@@ -256,6 +284,12 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
 }
 
 #[cfg(target_arch = "x86_64")]
+const HOST: Target = Target::X86_64;
+
+#[cfg(not(target_arch = "x86_64"))]
+const HOST: Target = Target::Aarch64;
+
+#[cfg(target_arch = "x86_64")]
 fn program_counter(registers: &libc::mcontext_t) -> usize {
     registers.gregs[libc::REG_RIP as usize] as usize
 }
@@ -264,6 +298,20 @@ fn program_counter(registers: &libc::mcontext_t) -> usize {
 fn resume_at(registers: &mut libc::mcontext_t, stub: usize, address: usize) {
     registers.gregs[libc::REG_RAX as usize] = address as i64;
     registers.gregs[libc::REG_RIP as usize] = stub as i64;
+}
+
+/// Goes on at `function`, which returns to `back`.
+///
+/// # Safety
+///
+/// The stack pointer is aligned as for a call, and nothing below it is in use.
+#[cfg(target_arch = "x86_64")]
+unsafe fn call_from(registers: &mut libc::mcontext_t, function: usize, back: usize) {
+    let sp = registers.gregs[libc::REG_RSP as usize] as usize - size_of::<usize>();
+    // SAFETY: by contract.
+    unsafe { ptr::with_exposed_provenance_mut::<usize>(sp).write(back) };
+    registers.gregs[libc::REG_RSP as usize] = sp as i64;
+    registers.gregs[libc::REG_RIP as usize] = function as i64;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -277,6 +325,16 @@ fn resume_at(registers: &mut libc::mcontext_t, stub: usize, address: usize) {
     registers.pc = stub as u64;
 }
 
+/// As for the other machine; the code has its own return address in its frame.
+#[cfg(target_arch = "aarch64")]
+unsafe fn call_from(registers: &mut libc::mcontext_t, function: usize, back: usize) {
+    registers.regs[LINK] = back as u64;
+    registers.pc = function as u64;
+}
+
+#[cfg(target_arch = "aarch64")]
+const LINK: usize = 30;
+
 /// The number of the machine's first scratch register.
 #[cfg(target_arch = "aarch64")]
 const FIRST_SCRATCH: usize = 2;
@@ -288,6 +346,9 @@ fn program_counter(_: &libc::mcontext_t) -> usize {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn resume_at(_: &mut libc::mcontext_t, _: usize, _: usize) {}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn call_from(_: &mut libc::mcontext_t, _: usize, _: usize) {}
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,9 @@
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod linux;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-pub(crate) use linux::{CodeRange, Reservation, watch_faults};
+pub(crate) use linux::{CodeRange, Reservation, watch_faults, watch_polls};
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 mod none;
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
-pub(crate) use none::{CodeRange, Reservation, watch_faults};
+pub(crate) use none::{CodeRange, Reservation, watch_faults, watch_polls};

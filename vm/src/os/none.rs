@@ -47,3 +47,7 @@ impl CodeRange {
 pub(crate) fn watch_faults(range: &CodeRange, _stub: *const u8) -> bool {
     match *range {}
 }
+
+pub(crate) fn watch_polls(range: &CodeRange, _safepoint: *const u8) {
+    match *range {}
+}
