@@ -1,6 +1,6 @@
-//! Small loops in several copies.
+//! Small loops in two copies.
 //!
-//! A loop that is a single block is compiled several times over, each copy going on in the next. All test whether the loop ends, so no
+//! A loop that is a single block is compiled twice, the first copy going on in the second. Both test whether the loop ends, so no
 //! number of rounds has to be known; but only the last one polls, and goes back.
 
 use bytecode_spec::isa::Words;
@@ -9,8 +9,10 @@ use bytecode_spec::{Effect, Op, Pc, liveness};
 use super::Edge;
 use super::translate::Translator;
 
-/// Words of a block that is compiled three times, and of one that is compiled twice. A fourth copy makes no kernel faster.
-const MAX_WORDS: [(usize, u32); 2] = [(20, 3), (40, 2)];
+/// Words of a block that is compiled twice, at most. A third copy makes no kernel faster but one, by 1 %.
+const MAX_WORDS: usize = 40;
+/// How many copies there are of it.
+const COPIES: u32 = 2;
 
 impl Translator<'_, '_> {
     /// How many copies of the block that starts there are compiled.
@@ -26,9 +28,8 @@ impl Translator<'_, '_> {
                     is_loop &= pc as i64 + i64::from(displacement) == start.index() as i64;
                 });
                 is_loop &= self.scope.graph.why_not(Edge { from: Pc(pc as u32), to: start }).is_none();
-                let words = pc - start.index();
-                let copies = MAX_WORDS.iter().find(|&&(most, _)| words <= most).map(|&(_, copies)| copies);
-                return copies.filter(|_| is_loop).unwrap_or(1);
+                let is_small = pc - start.index() <= MAX_WORDS;
+                return if is_loop && is_small { COPIES } else { 1 };
             }
             pc += usize::from(op.info().fixed_words);
             let is_end = effects.has(Effect::Ends) || self.scope.graph.starts_at(Pc(pc as u32));
