@@ -66,10 +66,11 @@ impl Translator<'_, '_> {
         self.place_of(self.scope.pc)
     }
 
-    /// What an instruction of the current function is named by.
+    /// What an instruction of the current function is named by. What is inlined of one that only returns early neither stops nor is left,
+    /// so it goes by its call: the function may be large.
     pub(super) fn place_of(&self, pc: usize) -> u64 {
         let calls = self.outer.iter().map(|scope| (scope.target, scope.pc));
-        let mut path = calls.chain([(self.scope.target, pc)]);
+        let mut path = calls.chain(self.scope.rest.is_none().then_some((self.scope.target, pc)));
         let (_, outermost) = path.next().expect("there is the current function");
         path.fold(abi::place::optimized(outermost as u32), |call, (target, pc)| {
             abi::place::inlined(call, target, pc as u32)

@@ -29,6 +29,8 @@ const BUDGET: [usize; 2] = [160, 4];
 const MAX_DEPTH: usize = MAX_PATH - 1;
 /// Instructions of a function that are inlined where it returns early, in each of two blocks.
 const MAX_EARLY: usize = 4;
+/// Words of a function of which that may be inlined.
+const MAX_EARLY_WORDS: usize = 256;
 
 /// A function that may be inlined.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub struct Callee {
     pub func: FuncIndex,
     /// The function.
     pub function: Function,
+    /// Whether it may be inlined as a whole; if not, where it returns early.
+    pub fits: bool,
     /// Words from its frame's registers to those of the next frame.
     pub frame_words: u32,
     /// See [`Request::costs`](super::Request::costs).
@@ -48,13 +52,40 @@ pub struct Callee {
 }
 
 impl Callee {
-    /// Whether it is worth it, and possible, to inline a function.
+    /// Whether it is worth it, and possible, to inline a function as a whole.
     pub fn fits(function: &Function) -> bool {
         let mut fits = function.code.len() <= MAX_WORDS && function.registers.len() <= MAX_WORDS;
         if fits {
             each_row(&function.code, |_, row, words, _| fits &= is_inlinable(*row, words));
         }
         fits
+    }
+
+    /// Where a function goes on that would have returned at once if a test had said so, and does nothing before it. Empty if it is no such
+    /// function.
+    pub fn beyond_early_return(function: &Function) -> Vec<Edge> {
+        let code = &function.code;
+        let Some((branch, _)) = behind_pure(code, 0).filter(|_| code.len() <= MAX_EARLY_WORDS) else {
+            return Vec::new();
+        };
+        let info = Op::from_code(code[branch..].lane(0)).expect("verified").info();
+        if !info.has_targets || info.effects.has(Effect::Ends) {
+            return Vec::new();
+        }
+        let from = Pc(branch as u32);
+        let mut ways = vec![branch + usize::from(info.fixed_words)];
+        liveness::for_each_target(&code[branch..], |displacement| {
+            ways.push((branch as i64 + i64::from(displacement)) as usize)
+        });
+        let returns =
+            |way: usize| behind_pure(code, way).is_some_and(|(_, op)| op == Op::Ret) && way > branch;
+        if !ways.iter().any(|&way| returns(way)) {
+            return Vec::new();
+        }
+        let beyond = ways.into_iter().filter(|&way| !returns(way));
+        let mut beyond: Vec<Edge> = beyond.map(|way| Edge { from, to: Pc(way as u32) }).collect();
+        beyond.sort_unstable();
+        beyond
     }
 }
 
@@ -144,13 +175,13 @@ impl<'a> Translator<'a, '_> {
     fn decide(&self, func: FuncIndex) -> (Inlining, Option<(&'a Callee, Graph)>) {
         let request = self.request;
         let callee = request.callees.iter().find(|callee| callee.func == func);
-        let callee = callee.filter(|callee| {
-            callee.frame_words as usize <= abi::frame::MAX_INLINED
-                && (self.target.rounds() || !rounds(&callee.function))
-        });
+        let callee = callee.filter(|callee| self.target.rounds() || !rounds(&callee.function));
         let Some(callee) = callee else { return (Inlining::NotOffered, None) };
+        let fits = callee.fits && callee.frame_words as usize <= abi::frame::MAX_INLINED;
         let budget = BUDGET[0].max(BUDGET[1] * request.function.code.len().min(BUDGET[0]));
-        let why_not = if self.outer.len() >= MAX_DEPTH {
+        let why_not = if !fits {
+            Some(Inlining::NotOffered)
+        } else if self.outer.len() >= MAX_DEPTH {
             Some(Inlining::TooDeep)
         } else {
             let is_over = self.inlined_words + callee.function.code.len() > budget;
@@ -159,7 +190,9 @@ impl<'a> Translator<'a, '_> {
         let (inlining, graph) = match why_not {
             None => (Inlining::Whole, Graph::new(&callee.function, Entry::Start, &callee.never)),
             Some(why_not) => {
-                let never = beyond_early_return(callee);
+                // With fuel, what is inlined would be paid twice.
+                let is_free = callee.costs.is_empty();
+                let never = if is_free { Callee::beyond_early_return(&callee.function) } else { Vec::new() };
                 if self.outer.len() >= MAX_PATH || never.is_empty() {
                     return (why_not, None);
                 }
@@ -183,32 +216,6 @@ fn rounds(function: &Function) -> bool {
             [CeilF32, CeilF64, FloorF32, FloorF64, NearestF32, NearestF64, TruncF32, TruncF64].contains(&op);
     });
     rounds
-}
-
-/// Where a function goes on that would have returned at once if a test had said so, and does nothing before it. Empty if it is no such
-/// function. With fuel, what is inlined would be paid twice.
-fn beyond_early_return(callee: &Callee) -> Vec<Edge> {
-    let code = &callee.function.code;
-    let Some((branch, _)) = behind_pure(code, 0).filter(|_| callee.costs.is_empty()) else {
-        return Vec::new();
-    };
-    let info = Op::from_code(code[branch..].lane(0)).expect("verified").info();
-    if !info.has_targets || info.effects.has(Effect::Ends) {
-        return Vec::new();
-    }
-    let from = Pc(branch as u32);
-    let mut ways = vec![branch + usize::from(info.fixed_words)];
-    liveness::for_each_target(&code[branch..], |displacement| {
-        ways.push((branch as i64 + i64::from(displacement)) as usize)
-    });
-    let returns = |way: usize| behind_pure(code, way).is_some_and(|(_, op)| op == Op::Ret) && way > branch;
-    if !ways.iter().any(|&way| returns(way)) {
-        return Vec::new();
-    }
-    let mut beyond: Vec<Edge> =
-        ways.into_iter().filter(|&way| !returns(way)).map(|way| Edge { from, to: Pc(way as u32) }).collect();
-    beyond.sort_unstable();
-    beyond
 }
 
 /// The first instruction from `pc` on that has an effect, if there are few before it.

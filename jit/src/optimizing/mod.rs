@@ -61,7 +61,7 @@ pub struct Request {
     pub entry: Entry,
     /// Branches that never went one of their ways, ascending: the code behind is left out.
     pub never: Vec<Edge>,
-    /// Functions that it calls, or that these call, and that may be inlined: each [fits](Callee::fits).
+    /// Functions that it calls, or that these call, and that may be inlined.
     pub callees: Vec<Callee>,
     /// What its indirect calls mostly call, by ascending pc.
     pub targets: Vec<CallTargets>,

@@ -381,8 +381,11 @@ impl Translator<'_, '_> {
         Pc((self.scope.pc as i64 + i64::from(displacement)) as u32)
     }
 
-    /// A safepoint if a displacement goes backwards, unless the block has had one.
+    /// A safepoint if a displacement goes backwards, unless the block has had one, or goes on in a call if it goes there.
     fn poll_if_backward(&mut self, displacement: i32) {
+        if self.scope.rest.is_some() {
+            return;
+        }
         self.stress();
         if displacement <= 0 && !self.polled {
             self.poll();

@@ -85,6 +85,10 @@ pub(super) fn value(case: &Case<'_>, module: &Module, of: &str, args: &[String])
                 |call: &&CallSite| matches!(call.inlining, Inlining::Whole | Inlining::UntilEarlyReturn);
             Ok(calls.iter().filter(|call| call.is_guarded).filter(is_inlined).count() as u64)
         }
+        ("early_returns", [name]) => {
+            let calls = optimized(name).map_or(Vec::new(), |f| f.calls);
+            Ok(calls.iter().filter(|call| call.inlining == Inlining::UntilEarlyReturn).count() as u64)
+        }
         ("targets", [place]) => Ok(calls(case.line(place)?)?.targets.len() as u64),
         ("others", [place]) => Ok(calls(case.line(place)?)?.others.into()),
         ("target", [place, name]) => {

@@ -9,7 +9,7 @@ use bytecode_spec::{Effect, FuncIndex, Kind, Op, Pc, liveness};
 use strata_jit::optimizing::{self, CallTargets, Callee, Edge, Entry};
 
 use super::{Version, Wrong, each_instruction};
-use crate::tiering::policy::{MAX_CALLEES, OUTER_ROUNDS, SAMPLES, TARGET_SHARE};
+use crate::tiering::policy::{EARLY_SHARE, MAX_CALLEES, OUTER_ROUNDS, SAMPLES, TARGET_SHARE};
 
 impl Version {
     /// What the optimizing compiler is to know.
@@ -47,23 +47,46 @@ impl Version {
             called.extend(guessed.iter().flat_map(|call| &call.functions).map(|&(_, func)| func));
             for func in called {
                 let is_known = callees.iter().any(|callee| callee.func == func);
-                let fits = module.module.function(func).is_some_and(Callee::fits);
-                if is_known || !fits || callees.len() >= MAX_CALLEES {
+                let Some(function) = module.module.function(func) else { continue };
+                if is_known || callees.len() >= MAX_CALLEES {
+                    continue;
+                }
+                let fits = Callee::fits(function);
+                let beyond = if fits { Vec::new() } else { Callee::beyond_early_return(function) };
+                if !fits && beyond.is_empty() {
                     continue;
                 }
                 let callee = module.uncalled_version(func);
+                if !fits && !callee.returns_early(&beyond) {
+                    continue;
+                }
                 callees.push(Callee {
                     func,
-                    function: callee.function().clone(),
+                    function: function.clone(),
+                    fits,
                     frame_words: callee.frame_words,
                     costs: callee.costs.to_vec(),
                     never: callee.never(Entry::Start, wrong),
                     targets: callee.call_targets(),
                 });
-                open.push(callee);
+                open.extend(fits.then_some(callee));
             }
         }
         callees
+    }
+
+    /// Whether calls may not go [beyond an early return](Callee::beyond_early_return): it was not seen that hardly any does.
+    fn returns_early(&self, beyond: &[Edge]) -> bool {
+        let branches = self.branches();
+        let tests = branches.iter().filter(|branch| beyond.iter().any(|edge| edge.from == branch.from));
+        let (mut early, mut total) = (0, 0);
+        for (to, count) in
+            tests.flat_map(|branch| branch.ways.iter().map(|&(to, count)| (to, u64::from(count))))
+        {
+            total += count;
+            early += if beyond.iter().any(|edge| edge.to == to) { 0 } else { count };
+        }
+        total < u64::from(SAMPLES) || early * u64::from(EARLY_SHARE) >= total
     }
 
     /// The functions of the module that indirect calls mostly called.

@@ -196,6 +196,9 @@ pub(crate) const MAX_PASSED: u32 = 1000;
 /// Functions that the optimizing compiler is offered to inline into one.
 pub(crate) const MAX_CALLEES: usize = 16;
 
+/// Where a function that is too large to be inlined tests whether it returns early, that is inlined unless less than one of so many calls did.
+pub(crate) const EARLY_SHARE: u32 = 8;
+
 /// A function is inlined at an indirect call if at least one of so many calls was of it.
 pub(crate) const TARGET_SHARE: u32 = 8;
 
