@@ -37,6 +37,8 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) inlined_words: usize,
     /// Variables that were declared.
     pub(super) variables: u32,
+    /// Whether the function whose code it is calls anything.
+    calls_others: bool,
     pub(super) regions: [AliasRegion; 5],
     /// The instance context.
     pub(super) context: Value,
@@ -172,6 +174,8 @@ pub(super) fn translate(
     b.seal_block(entry);
     let context = b.block_params(entry)[0];
     let first = b.ins().nop();
+    let mut calls_others = false;
+    isa::each_row(&request.function.code, |_, row, _, _| calls_others |= row.calls);
     let mut t = Translator {
         b,
         request,
@@ -180,6 +184,7 @@ pub(super) fn translate(
         outer: Vec::new(),
         inlined_words: 0,
         variables: 0,
+        calls_others,
         regions,
         context,
         first,
@@ -394,7 +399,13 @@ impl Translator<'_, '_> {
 
     /// A safepoint at the current instruction.
     pub(super) fn poll(&mut self) {
-        let store = self.store_context();
+        // Where there are calls, few registers are left to keep it in.
+        let store = if self.calls_others {
+            let context = self.context_in_frame();
+            self.load_word(Region::Store, context, abi::instance::STORE)
+        } else {
+            self.store_context()
+        };
         let limit = self.plus(store, abi::store::ENTRY_LIMIT.into());
         // Not an ordinary load: what one loop has read says nothing about the next one.
         let limit = self.b.ins().atomic_load(I64, MemFlagsData::trusted(), limit);
