@@ -3,7 +3,8 @@
 
 use bytecode_spec::ValType;
 
-/// Words of a frame's header, before its registers; offsets from register 0. Pointers to frames that generated code has in a machine
+/// Words of a frame's header, before its registers; offsets from register 0. Whoever calls writes where it goes on; the callee writes the
+/// others, unless it is optimized code: that is given all but the version. Pointers to frames that generated code has in a machine
 /// register, or keeps in a header or a limit, point [some bytes behind](crate::template::masm::Roles::frame_bias) that; what
 /// it gives to the runtime, and gets from it, does not.
 pub mod frame {
@@ -179,6 +180,10 @@ pub mod instance {
     pub const SIGNATURES: i32 = 48;
     /// The address of the stub of [`Helper::Record`](super::Helper::Record).
     pub const CALL_RECORD: i32 = 56;
+    /// The address of the stub of [`Helper::LoopSafepoint`](super::Helper::LoopSafepoint).
+    pub const LOOP_SAFEPOINT: i32 = 64;
+    /// The address of the stub of [`Helper::Attend`](super::Helper::Attend).
+    pub const ATTEND: i32 = 72;
 }
 
 /// The store context.
@@ -329,11 +334,9 @@ pub mod targets {
 pub mod object {
     /// The version that the code belongs to, written when it is installed.
     pub const VERSION: i32 = 0;
-    /// In code of the template compiler, what its entry jumps to when something asks for attention or a stack is short: near
-    /// enough for the shortest branches.
+    /// In code of the template compiler, what its [entry](crate::template::masm::Roles::entry) jumps to when something asks for attention
+    /// or a stack is short: near enough for the shortest branches.
     pub const ATTENTION: i32 = 8;
-    /// Where code starts.
-    pub const CODE: i32 = 24;
 }
 
 /// What a trap leaves in the store context: the instruction's place, and the cause's code.
@@ -438,11 +441,14 @@ pub enum Helper {
     /// Called by the [safepoint](crate::optimizing::safepoint) of optimized code, `(frame, address) -> status`: as `Safepoint`, at the poll
     /// that ends at the address. There is no stub.
     Poll = 16,
+    /// Called by template code in loops, with the place in the second scratch register: [`Safepoint`](Self::Safepoint) there, whose stub
+    /// keeps all pinned registers. There is no function.
+    LoopSafepoint = 17,
 }
 
 impl Helper {
     /// How many there are.
-    pub const COUNT: usize = 17;
+    pub const COUNT: usize = 18;
 
     /// All of them, in their order.
     pub const ALL: [Helper; Helper::COUNT] = [
@@ -463,6 +469,7 @@ impl Helper {
         Helper::Attend,
         Helper::Record,
         Helper::Poll,
+        Helper::LoopSafepoint,
     ];
 
     /// Its name in listings.
@@ -485,6 +492,7 @@ impl Helper {
             Helper::Attend => "attend",
             Helper::Record => "record",
             Helper::Poll => "poll",
+            Helper::LoopSafepoint => "loop_safepoint",
         }
     }
 

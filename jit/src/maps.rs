@@ -12,7 +12,7 @@ pub use crate::template::pins::Home;
 /// relocations, and runs at any address.
 #[derive(Clone, Debug, Default)]
 pub struct CompiledCode {
-    /// The code object's bytes. The function's entry is at [`object::CODE`](crate::abi::object::CODE).
+    /// The code object's bytes. The function's entry is at [`Roles::entry`](crate::template::masm::Roles::entry).
     pub bytes: Vec<u8>,
     /// Where activations that are at the head of a loop go on, as offsets; ascending.
     pub entries: Vec<(Pc, u32)>,

@@ -114,7 +114,6 @@ fn moves<M: Masm>(m: M) {
         }
         for dst in fprs::<M>() {
             e.emit(|m, _| m.fmov(dst, Mem(at)));
-            e.emit(|m, _| m.store_float_slot(at, dst));
             for width in WIDTHS {
                 e.emit(|m, _| m.load_float(width, dst, at));
                 e.emit(|m, _| m.store_float(width, at, dst));
@@ -139,7 +138,8 @@ fn integers<M: Masm>(m: M) {
     let mut e = Emitter { m };
     let operands = ints::<M>(&immediates());
     // Constants are right operands.
-    let a_few = ints::<M>(&[]);
+    let mut a_few = ints::<M>(&[]);
+    a_few.push(Reg(M::ROLES.scratch[0]));
     for width in WIDTHS {
         for &b in &operands {
             for &a in &a_few {

@@ -81,6 +81,8 @@ const _: () = {
     assert!(offset_of!(InstanceContext, records) == abi::instance::RECORDS as usize);
     assert!(offset_of!(InstanceContext, signatures) == abi::instance::SIGNATURES as usize);
     assert!(offset_of!(InstanceContext, call_record) == abi::instance::CALL_RECORD as usize);
+    assert!(offset_of!(InstanceContext, attend) == abi::instance::ATTEND as usize);
+    assert!(offset_of!(InstanceContext, loop_safepoint) == abi::instance::LOOP_SAFEPOINT as usize);
     assert!(offset_of!(MemoryRecord, base) == abi::memory::BASE as usize);
     assert!(offset_of!(MemoryRecord, len) == abi::memory::LEN as usize);
     assert!(offset_of!(TableRecord, base) == abi::table::BASE as usize);
@@ -168,6 +170,10 @@ pub(crate) struct InstanceContext {
     pub(crate) signatures: *const u32,
     /// What machine code calls for what it reaches through records; null where there is none.
     pub(crate) call_record: *const (),
+    /// What it calls in loops where something asks for attention; likewise.
+    pub(crate) loop_safepoint: *const (),
+    /// The same on entry.
+    pub(crate) attend: *const (),
     /// How many functions are imported.
     pub(crate) imported_funcs: u32,
     /// Which instance of the store this is.

@@ -246,6 +246,10 @@ fn build(opaque: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Resul
     let index = opaque.instances.len() as u32;
     let imported_funcs = on_paper.spaces().imported_funcs;
     let memory = memories.first().map_or(&opaque.no_memory, |&i| &opaque.memories[i as usize]).as_ptr();
+    let stub = |helper: Helper| match opaque.engine.shared_code() {
+        Some(shared) => shared.helpers[helper as usize],
+        None => std::ptr::null(),
+    };
     let instance = Stable::new(InstanceData {
         context: InstanceContext {
             store: Arc::as_ptr(&opaque.context),
@@ -255,10 +259,9 @@ fn build(opaque: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Resul
             slots: loaded.slots.as_ptr(),
             records: std::ptr::null(),
             signatures: loaded.signatures.as_ptr(),
-            call_record: opaque
-                .engine
-                .shared_code()
-                .map_or(std::ptr::null(), |shared| shared.helpers[Helper::Record as usize]),
+            call_record: stub(Helper::Record),
+            loop_safepoint: stub(Helper::LoopSafepoint),
+            attend: stub(Helper::Attend),
             imported_funcs,
             index,
             module: Arc::as_ptr(loaded),

@@ -41,8 +41,8 @@ impl Module {
     /// let listing = module.listing(FuncIndex(0), Tier::Template, Target::X86_64)?;
     /// let lines: Vec<&str> = listing.lines().skip_while(|line| !line.starts_with("pc0")).take(3).collect();
     /// assert!(lines[0].contains("%a = add.i64 %a, %b"));
-    /// assert!(lines[1].contains("mov rax, [r15-0x60]") && lines[1].ends_with("; %a"));
-    /// assert!(lines[2].contains("add rax, [r15-0x58]") && lines[2].ends_with("; %b"));
+    /// assert!(lines[1].contains("mov rax, [rbp-0x60]") && lines[1].ends_with("; %a"));
+    /// assert!(lines[2].contains("add rax, [rbp-0x58]") && lines[2].ends_with("; %b"));
     /// # Ok::<(), Error>(())
     /// ```
     pub fn listing(&self, func: FuncIndex, tier: Tier, target: Target) -> Result<String, Error> {

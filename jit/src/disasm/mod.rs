@@ -231,7 +231,11 @@ fn list<M: Masm>(
     let mut pointers = Pointers::new(&M::ROLES, request, name);
     let ends = map.parts.iter().skip(1).map(|&(start, _)| start).chain([code.bytes.len() as u32]);
     let parts = map.parts.iter().zip(ends).map(|(&(start, part), end)| {
-        pointers.forget();
+        if part == maps::Part::Entry {
+            pointers.enter()
+        } else {
+            pointers.forget()
+        }
         let mut lines = Vec::new();
         let mut offset = start;
         if let maps::Part::Table(entries) = part {

@@ -54,6 +54,14 @@ impl<'a> Pointers<'a> {
         self.known[usize::from(self.roles.context.0)] = Pointer::Instance;
     }
 
+    /// What is known at the entry: besides those, where its frame and slot are.
+    pub(super) fn enter(&mut self) {
+        self.forget();
+        let [slot, frame, _] = self.roles.scratch;
+        self.known[usize::from(slot.0)] = Pointer::Slot;
+        self.known[usize::from(frame.0)] = Pointer::Frame;
+    }
+
     /// What the instruction's address is of; takes note of what it does.
     pub(super) fn see(&mut self, decoded: &Decoded) -> String {
         let (comment, found) = match decoded.address {
@@ -75,13 +83,10 @@ impl<'a> Pointers<'a> {
         comment
     }
 
-    /// The fixed roles are only left for a call.
     fn set(&mut self, dst: Gpr, pointer: Pointer) {
-        let is_frame = dst == self.roles.frame;
-        if dst != self.roles.context && (!is_frame || pointer == Pointer::NextFrame) {
+        // The fixed roles are never left, but for a callee's.
+        if dst != self.roles.context && dst != self.roles.frame {
             self.known[usize::from(dst.0)] = pointer;
-        } else if is_frame {
-            self.known[usize::from(dst.0)] = Pointer::Frame;
         }
     }
 
@@ -102,6 +107,8 @@ impl<'a> Pointers<'a> {
                 instance::RECORDS => ("records", Pointer::Records),
                 instance::SIGNATURES => ("signatures", Pointer::Unknown),
                 instance::CALL_RECORD => ("call record", Pointer::Unknown),
+                instance::LOOP_SAFEPOINT => ("loop safepoint", Pointer::Unknown),
+                instance::ATTEND => ("attend", Pointer::Unknown),
                 _ => ("", Pointer::Unknown),
             },
             Pointer::Store => match offset {
@@ -135,10 +142,7 @@ impl<'a> Pointers<'a> {
                 let (name, _) = self.moved(pointer, disp - within);
                 return (format!("{name}.{}", in_slot(within as i32)), Pointer::Unknown);
             }
-            Pointer::Slot => match offset {
-                slot::ENTRY => ("slot.entry", Pointer::Unknown),
-                _ => ("", Pointer::Unknown),
-            },
+            Pointer::Slot => return (format!("slot.{}", in_slot(offset)), Pointer::Unknown),
             Pointer::Records => return (format!("record {}", disp / 8), Pointer::Record),
             Pointer::Record => match offset {
                 record::SLOT => ("record.slot", Pointer::Slot),

@@ -90,8 +90,19 @@ fn number(register: Register) -> Option<Gpr> {
 
 fn address(instruction: &Instruction) -> Option<(Gpr, i64)> {
     let plain = instruction.memory_index() == Register::None && !instruction.is_ip_rel_memory_operand();
+    if let Some(sum) = added(instruction) {
+        return Some(sum);
+    }
     let base = number(instruction.memory_base()).filter(|_| plain)?;
     Some((base, instruction.memory_displacement64() as i64))
+}
+
+/// What an instruction adds to a register of 64 bits.
+fn added(instruction: &Instruction) -> Option<(Gpr, i64)> {
+    let is_constant = matches!(instruction.op1_kind(), OpKind::Immediate8to64 | OpKind::Immediate32to64);
+    let register = (instruction.op0_kind() == OpKind::Register).then(|| instruction.op0_register())?;
+    (instruction.mnemonic() == Mnemonic::Add && is_constant)
+        .then(|| Some((number(register)?, instruction.immediate(1) as i64)))?
 }
 
 fn effect(instruction: &Instruction) -> Effect {
@@ -103,10 +114,11 @@ fn effect(instruction: &Instruction) -> Effect {
         return Effect::None;
     };
     let reads_memory = instruction.op1_kind() == OpKind::Memory && register.is_gpr64();
-    #[expect(clippy::wildcard_enum_match_arm, reason = "of all instructions of the machine, two matter")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "of all instructions of the machine, three matter")]
     match instruction.mnemonic() {
         Mnemonic::Mov if reads_memory => Effect::Load(dst),
         Mnemonic::Lea if reads_memory => Effect::Address(dst),
+        Mnemonic::Add if added(instruction).is_some() => Effect::Address(dst),
         // These read their first operand only.
         Mnemonic::Cmp | Mnemonic::Test | Mnemonic::Push => Effect::None,
         _ => Effect::Other(dst),
@@ -131,6 +143,9 @@ mod tests {
         let sum = decoded(&[0x48, 0x8d, 0x40, 0xf8]);
         assert_eq!((sum.text.as_str(), sum.effect), ("lea rax, [rax-8]", Effect::Address(Gpr(0))));
         assert_eq!(sum.address, Some((Gpr(0), -8)));
+        // add rax, 8
+        let sum = decoded(&[0x48, 0x83, 0xc0, 0x08]);
+        assert_eq!((sum.address, sum.effect), (Some((Gpr(0), 8)), Effect::Address(Gpr(0))));
         // mov eax, [r14+rcx*4]
         let indexed = decoded(&[0x41, 0x8b, 0x04, 0x8e]);
         assert_eq!((indexed.address, indexed.effect), (None, Effect::Other(Gpr(0))));

@@ -1,8 +1,9 @@
 //! aarch64: three-operand instructions of four bytes, none of which but loads and stores take an operand from memory.
 //!
-//! `x21` is the frame, `x20` the context, `x19` the memory; `x2`, `x10` and `x11` are scratch; `x16`, `x17`, `v30` and `v31` are
-//! this file's own, for operands and constants that an instruction does not take. `x18` belongs to the platform. All others hold
-//! pinned registers, but those that a callee saves of the floats, which there are enough without.
+//! `x29` is the frame, which functions keep for their callers as they do anyway; `x20` is the context, `x19` the memory; `x2`, `x10` and `x11`
+//! are scratch; `x16`, `x17`, `v30` and `v31` are this file's own, for operands and constants that an instruction does not take. `x18`
+//! belongs to the platform. All others hold pinned registers, but `x21`, where code of the optimizing compiler has the frame, and those that a
+//! callee saves of the floats, which there are enough without.
 //!
 //! Immediates have few bits, and the encoder panics where one does not fit: whatever a program chooses goes through
 //! `addresses` and `integers`, which look first. Register 31 is the stack pointer in some instructions and zero in others.
@@ -46,8 +47,7 @@ const THIRD: Gpr = Gpr(11);
 const TEMPORARY: Gpr = Gpr(16);
 /// The same for the second operand, and for constants and addresses while the first is in use.
 const OTHER: Gpr = Gpr(17);
-/// Where code of the optimizing compiler has it too.
-const FRAME: Gpr = Gpr(21);
+const FRAME: Gpr = Gpr(29);
 const CONTEXT: Gpr = Gpr(20);
 const MEMORY: Gpr = Gpr(19);
 const STACK: Gpr = Gpr(31);
@@ -171,6 +171,7 @@ impl Masm for Aarch64 {
         frame: FRAME,
         // Displacements are multiples of the size and reach far, but there are none beside an index.
         frame_bias: 0,
+        entry: 24,
         context: CONTEXT,
         memory: MEMORY,
         stack: STACK,
@@ -289,12 +290,6 @@ impl Masm for Aarch64 {
                 slot += 1;
             }
         }
-    }
-
-    #[inline(always)]
-    fn store_float_slot(&mut self, at: Addr, from: Fpr) {
-        let place = self.place(at, 3, OTHER);
-        access!(self, place, str stur D(from), 3);
     }
 
     fn load(&mut self, access: Access, dst: Gpr, at: Addr) {
@@ -555,8 +550,16 @@ impl Masm for Aarch64 {
         access!(self, place, str stur W(dst), 2);
     }
 
+    fn count_down(&mut self, at: Addr, zero: Label) {
+        let place = self.place(at, 2, TEMPORARY);
+        access!(self, place, ldr ldur W(OTHER), 2);
+        a64!(self, sub WSP(OTHER.0), WSP(OTHER.0), 1);
+        access!(self, place, str stur W(OTHER), 2);
+        self.jump_if(Test { cond: Cond::Eq, width: W32, a: Reg(OTHER), b: Imm(0) }, zero);
+    }
+
     fn enter(&mut self) {
-        a64!(self, stp x29, x30, [sp, -16]!; mov x29, sp);
+        a64!(self, stp x29, x30, [sp, -16]!);
     }
 
     fn leave(&mut self) {

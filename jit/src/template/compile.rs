@@ -1,8 +1,6 @@
 //! Tier 1: one pass over the bytecode with all operands known.
 //!
-//! The frame is the interpreter's. Code enters with its frame, context and memory in their registers, its arguments in the
-//! frame, and all of the header but the version written; it leaves the first result in `scratch[0]`, and if there are several, all of
-//! them in the first registers of its frame. Hot registers
+//! The frame is the interpreter's; functions are entered and left by the frame [convention]. Hot registers
 //! are pinned: their slots are written before anybody may look at the frame and read again afterwards.
 
 mod calls;
@@ -16,9 +14,10 @@ use bytecode_spec::isa::{self, Fixed, MAX_FIXED_WORDS, Words, visit, visit_apart
 use bytecode_spec::{FuncIndex, Function, Op, Pc, Reg, TrapCause, VerifiedModule};
 
 use super::buffer::{Label, Reach};
+use super::convention;
 use super::masm::Value::{Imm, Mem, Reg as InReg};
-use super::masm::Width::{W32, W64};
-use super::masm::{Access, Addr, Cond, Gpr, Int, IntOp, Masm, Test};
+use super::masm::Width::W64;
+use super::masm::{Addr, Cond, Gpr, Int, IntOp, Masm, Test};
 use super::operands::{Lane, Operands};
 use super::pins::{Home, Homes, Pins, Slots};
 use super::templates::{Inlined, Translation};
@@ -321,7 +320,7 @@ impl<H: Homes> Driver<H> {
     fn put<M: Masm>(&self, m: &mut M, to: Addr, reg: Reg) {
         match self.pins.home(reg) {
             Home::Gpr(gpr) => m.store_slot(to, InReg(gpr)),
-            Home::Fpr(fpr) => m.store_float_slot(to, fpr),
+            Home::Fpr(fpr) => m.store_float(W64, to, fpr),
             Home::Slot if to == slot::<M>(reg) => {}
             Home::Slot if self.is_held(m, reg) => m.store_slot(to, InReg(M::ROLES.scratch[0])),
             Home::Slot => m.store_slot(to, Mem(slot::<M>(reg))),
@@ -330,7 +329,17 @@ impl<H: Homes> Driver<H> {
 
     /// Whether `scratch[0]` holds the value of a register.
     fn is_held<M: Masm>(&self, m: &mut M, reg: Reg) -> bool {
-        self.held == Some((reg, m.buffer().position()))
+        self.held_now(m) == Some(reg)
+    }
+
+    /// The register whose value `scratch[0]` holds at this position.
+    fn held_now<M: Masm>(&self, m: &mut M) -> Option<Reg> {
+        self.held.filter(|&(_, position)| position == m.buffer().position()).map(|(reg, _)| reg)
+    }
+
+    /// Notes that it does so still, behind what has left that alone.
+    fn hold_on<M: Masm>(&mut self, m: &mut M, held: Option<Reg>) {
+        self.held = held.map(|reg| (reg, m.buffer().position()));
     }
 
     /// Loads a register into `scratch[0]`.
@@ -392,14 +401,18 @@ impl<H: Homes> Driver<H> {
         let (asked, resume) = (m.buffer().label(), m.buffer().near_label());
         m.buffer().put([0; abi::object::ATTENTION as usize]);
         m.buffer().bind(asked);
-        m.mov(first, Mem(Addr::at(second, abi::store::HELPERS)));
-        m.call(Addr::at(first, Helper::Attend.stub()));
+        m.call(Addr::at(M::ROLES.context, abi::instance::ATTEND));
         m.jump(resume);
         m.align(8);
-        debug_assert_eq!(m.buffer().position(), abi::object::CODE as u32);
-        m.enter();
-        m.load_literal(first, abi::object::VERSION);
-        m.store_slot(M::ROLES.in_frame(frame, abi::frame::VERSION), InReg(first));
+        debug_assert_eq!(m.buffer().position(), M::ROLES.entry);
+        convention::enter(m);
+        let version = M::ROLES.scratch[2];
+        m.load_literal(version, abi::object::VERSION);
+        m.store_slot(M::ROLES.in_frame(frame, abi::frame::VERSION), InReg(version));
+        if self.counts.is_some() {
+            // The function's slot is in its register yet.
+            self.count_down(m, Addr::at(first, abi::slot::CALLS_LEFT), abi::trap::ON_ENTRY);
+        }
         let store = Self::store_context(m, second);
         let beyond_room = self.frame_bytes - abi::store::ROOM;
         let end = if beyond_room <= 0 {
@@ -413,7 +426,6 @@ impl<H: Homes> Driver<H> {
         let limit = Mem(Addr::at(store, abi::store::NATIVE_LIMIT));
         m.jump_if(Test { cond: Cond::LtU, width: W64, a: InReg(M::ROLES.stack), b: limit }, asked);
         m.buffer().bind(resume);
-        self.count_down(m, abi::slot::CALLS_LEFT, abi::trap::ON_ENTRY);
         self.clear(m, &request.clear);
         let params = request.module.func_type(request.func).params.len();
         for &reg in self.pins.pinned() {
@@ -462,17 +474,10 @@ impl<H: Homes> Driver<H> {
         self.exits.push((label, exit));
     }
 
-    /// Counts something down, if the code counts, and asks for better code at the end.
-    fn count_down<M: Masm>(&mut self, m: &mut M, what: i32, pc: u32) {
-        let Some(slot) = self.counts else { return };
-        let [slots, left, _] = M::ROLES.scratch;
-        m.mov(slots, Mem(Addr::at(M::ROLES.context, abi::instance::SLOTS)));
-        let at = Addr::at(slots, slot + what);
-        m.load(Access::U32, left, at);
-        m.int(IntOp::Sub, W32, left, InReg(left), Imm(1));
-        m.store(Access::U32, at, left);
+    /// Counts something down, and asks for better code at the end.
+    fn count_down<M: Masm>(&mut self, m: &mut M, left: Addr, pc: u32) {
         let (hot, resume) = (m.buffer().label(), m.buffer().label());
-        m.jump_if(Test { cond: Cond::Eq, width: W32, a: InReg(left), b: Imm(0) }, hot);
+        m.count_down(left, hot);
         m.buffer().bind(resume);
         self.exits.push((hot, Exit::Hot { pc, resume }));
     }
@@ -487,7 +492,11 @@ impl<H: Homes> Driver<H> {
         }
         // Behind the safepoint, since better code may come back at once. Before it is known whether the branch is taken:
         // testing that again does no harm.
-        self.count_down(m, abi::slot::BACK_EDGES_LEFT, self.pc as u32);
+        if let Some(slot) = self.counts {
+            let slots = M::ROLES.scratch[1];
+            m.mov(slots, Mem(Addr::at(M::ROLES.context, abi::instance::SLOTS)));
+            self.count_down(m, Addr::at(slots, slot + abi::slot::BACK_EDGES_LEFT), self.pc as u32);
+        }
     }
 
     fn label_at(&self, displacement: i32) -> Label {

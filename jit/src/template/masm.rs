@@ -312,11 +312,13 @@ impl FloatTest {
 /// Fixed roles of machine registers.
 #[derive(Debug)]
 pub struct Roles {
-    /// The current frame.
+    /// The current frame. A function is called with its own in the second of `scratch`, and its caller's here, which it keeps.
     pub frame: Gpr,
     /// So many bytes behind register 0 is where that points to, and where all pointers to frames do that only generated code uses: as
     /// many as bring the most registers within the reach of short displacements.
     pub frame_bias: i32,
+    /// Bytes of a code object before the entry of its function: see [`object`](crate::abi::object).
+    pub entry: u32,
     /// The instance context.
     pub context: Gpr,
     /// Where the instance's memory starts.
@@ -388,8 +390,6 @@ pub trait Masm {
     fn store_slot(&mut self, at: Addr, from: Int);
     /// So many times eight bytes from `first` on, which has no index, = 0, at least once; clobbers the first of `float_scratch`.
     fn clear_slots(&mut self, first: Addr, count: u32);
-    /// Eight bytes at `at` = `from`.
-    fn store_float_slot(&mut self, at: Addr, from: Fpr);
     /// `dst` = the value at `at`. This and the three methods below say [`Buffer::access`] before the one instruction that
     /// reads or writes.
     fn load(&mut self, access: Access, dst: Gpr, at: Addr);
@@ -446,12 +446,14 @@ pub trait Masm {
     fn jump_to(&mut self, address: Gpr);
     /// `dst` = the 32 bits at `at`, plus one unless all are set; and so are those at `at` then.
     fn count(&mut self, dst: Gpr, at: Addr);
+    /// The 32 bits at `at`, minus one; goes to `zero` if that leaves none.
+    fn count_down(&mut self, at: Addr, zero: Label);
 
-    /// Start of a function that others call: the native frame.
+    /// Start of what others call: a native frame, with the frame's register.
     fn enter(&mut self);
-    /// Returns from it.
+    /// Returns from it, with the frame's register as it was.
     fn leave(&mut self);
-    /// Ends it by going to the code whose address is at `at`.
+    /// Ends it by going to the code whose address is at `at`, not based on the frame, with the frame's register as it was.
     fn leave_to(&mut self, at: Addr);
     /// Calls the code whose address is at `at`.
     fn call(&mut self, at: Addr);

@@ -2,12 +2,13 @@
 //! file a machine.
 //!
 //! Read in this order: [`masm`] (machine ideas), [`buffer`] (bytes and labels), [`operands`] (where operands come from),
-//! `templates`, `pins` (which registers live in machine registers), [`compile`] (tier 1), [`interpreter`] (tier 0), [`stubs`]
+//! `templates`, `convention` (how functions are entered and left), `pins` (which registers live in machine registers), [`compile`] (tier 1), [`interpreter`] (tier 0), [`stubs`]
 //! (what an engine needs once), [`x86_64`], [`aarch64`].
 
 pub mod masm;
 pub mod buffer;
 pub mod operands;
+mod convention;
 mod templates;
 pub(crate) mod pins;
 pub mod compile;

@@ -4,7 +4,7 @@
 use bytecode_spec::TrapCause;
 
 use super::buffer::Label;
-use super::masm::{Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Width};
+use super::masm::{Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Value, Width};
 
 /// An operand, by the lane of its fixed part; see `LANES` of the shapes.
 pub type Lane = u8;
@@ -13,6 +13,15 @@ pub type Lane = u8;
 pub trait Operands<M: Masm> {
     /// An integer or reference register that is read.
     fn int(&mut self, m: &mut M, lane: Lane) -> Int;
+    /// Whether the first scratch register holds it too, since it has just been computed.
+    fn is_at_hand(&mut self, _: &mut M, _: Lane) -> bool {
+        false
+    }
+    /// An integer or reference register that is read, from there if it is at hand: for the first operand of a method, which is read
+    /// before anything is clobbered.
+    fn first_int(&mut self, m: &mut M, lane: Lane) -> Int {
+        if self.is_at_hand(m, lane) { Value::Reg(M::ROLES.scratch[0]) } else { self.int(m, lane) }
+    }
     /// A float register that is read.
     fn float(&mut self, m: &mut M, lane: Lane) -> Float;
     /// Whether a register, of any type, is a float that only methods for floats may read or write.

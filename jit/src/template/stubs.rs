@@ -3,6 +3,7 @@
 use bytecode_spec::ValType;
 
 use super::buffer::Reach;
+use super::convention::{enter, leave_to_entry, memory_of_context, write_header};
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::{W32, W64};
 use super::masm::{Addr, Cond, Fpr, Gpr, IntUnary, Masm, Test};
@@ -14,6 +15,8 @@ pub trait Boundary: Masm {
     const ARGUMENTS: [Gpr; 6];
     /// A register that is none of these, nor one that optimized code wants kept.
     const FREE: Gpr;
+    /// Where optimized code has its frame: the pinned register of Cranelift, which no template uses.
+    const OPTIMIZED_FRAME: Gpr;
 
     /// A function of the host's calling convention that enters code; see [`abi::Stubs::enter`]. It keeps, below what it saves,
     /// the address that code which stops goes to, with a status in `scratch[0]`; the store context's segment leads there.
@@ -21,7 +24,7 @@ pub trait Boundary: Masm {
     /// Goes to where that says.
     fn stop(&mut self);
     /// Goes from the register convention, with context and slot, to the slot's entry of the frame convention, which keeps none of
-    /// the registers that optimized code wants kept. They are saved, unless what would be returned to is this code itself: so
+    /// the registers that optimized code wants kept. They are saved, with what it has where the frame convention has the caller's frame, unless what would be returned to is this code itself: so
     /// tail calls may cross between the conventions for ever.
     fn to_frame(&mut self);
     /// Calls the function whose address is at `at`, of the host's calling convention, with the frame and the last two of
@@ -52,8 +55,10 @@ pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
             Helper::Attend => {
                 let on_entry = abi::place::template(abi::trap::ON_ENTRY);
                 m.mov(M::ROLES.scratch[1], Imm(on_entry));
+                helpers(&mut m, M::ROLES.scratch[0], M::ROLES.context);
                 call(&mut m, Helper::Safepoint);
             }
+            Helper::LoopSafepoint => loop_safepoint(&mut m),
             Helper::Record => record(&mut m),
             Helper::Poll => {}
             Helper::Interpret => interpret(&mut m),
@@ -108,6 +113,34 @@ fn call<M: Boundary>(m: &mut M, helper: Helper) {
     m.stop();
 }
 
+/// Keeps all pinned registers, so that functions need not: loops run through their safepoints, but seldom get here.
+fn loop_safepoint<M: Boundary>(m: &mut M) {
+    let (stack, stopped) = (M::ROLES.stack, m.buffer().label());
+    let (pins, float_pins) = (M::ROLES.pins, M::ROLES.float_pins);
+    let kept = |place: usize| Addr::at(stack, place as i32 * 8);
+    let bytes = ((pins.len() + float_pins.len()) * 8).next_multiple_of(16) as i32;
+    m.enter();
+    m.lea(W64, stack, Addr::at(stack, -bytes));
+    for (i, &pin) in pins.iter().enumerate() {
+        m.store_slot(kept(i), Reg(pin));
+    }
+    for (i, &pin) in float_pins.iter().enumerate() {
+        m.store_float(W64, kept(pins.len() + i), pin);
+    }
+    call_runtime(m, Helper::Safepoint);
+    m.jump_if(test::<M>(Cond::Ne, 0), stopped);
+    for (i, &pin) in pins.iter().enumerate() {
+        m.mov(pin, Mem(kept(i)));
+    }
+    for (i, &pin) in float_pins.iter().enumerate() {
+        m.fmov(pin, Mem(kept(pins.len() + i)));
+    }
+    m.lea(W64, stack, Addr::at(stack, bytes));
+    m.leave();
+    m.buffer().bind(stopped);
+    m.stop();
+}
+
 /// Stops with what the runtime gives, if that is a status but neither 0 nor an address.
 fn stop_unless_address<M: Boundary>(m: &mut M) {
     let go_on = m.buffer().label();
@@ -127,21 +160,19 @@ fn call_for_address<M: Boundary>(m: &mut M, helper: Helper) {
 
 /// Callers read their own context and memory again.
 fn record<M: Boundary>(m: &mut M) {
-    let [slot, entry, record] = M::ROLES.scratch;
-    let (frame, context) = (M::ROLES.frame, M::ROLES.context);
-    let (host, stopped) = (m.buffer().label(), m.buffer().label());
+    let [slot, _, record] = M::ROLES.scratch;
+    let (entry, host, stopped) = (record, m.buffer().label(), m.buffer().label());
     m.mov(slot, Mem(Addr::at(record, abi::record::SLOT)));
     m.jump_if(test::<M>(Cond::Eq, 0), host);
-    m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
+    m.mov(M::ROLES.context, Mem(Addr::at(record, abi::record::INSTANCE)));
     m.mov(entry, Mem(Addr::at(slot, slot::ENTRY)));
-    m.store_slot(M::ROLES.in_frame(frame, abi::frame::INSTANCE), Reg(context));
     memory_of_context(m);
     m.jump_to(entry);
     m.buffer().bind(host);
-    m.enter();
+    enter(m);
     call_runtime(m, Helper::Record);
     m.jump_if(test::<M>(Cond::Ne, 0), stopped);
-    m.mov(slot, Mem(M::ROLES.in_frame(frame, 0)));
+    m.mov(slot, Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
     m.leave();
     m.buffer().bind(stopped);
     m.stop();
@@ -149,7 +180,7 @@ fn record<M: Boundary>(m: &mut M) {
 
 fn interpret<M: Boundary>(m: &mut M) {
     let [slot, argument, _] = M::ROLES.scratch;
-    m.enter();
+    enter(m);
     m.mov(argument, Reg(slot));
     go_on(m, Helper::Interpret);
 }
@@ -159,6 +190,7 @@ fn exit<M: Boundary>(m: &mut M) {
     let [context, argument, ..] = M::ARGUMENTS;
     let returned = m.buffer().label();
     m.enter();
+    m.mov(M::ROLES.frame, Reg(M::OPTIMIZED_FRAME));
     m.mov(second, Reg(argument));
     helpers(m, first, context);
     m.call_runtime(Addr::at(first, Helper::Exit.function()));
@@ -188,21 +220,16 @@ fn go_on<M: Boundary>(m: &mut M, helper: Helper) {
     m.jump_if(test::<M>(Cond::Eq, 0), returned);
     m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
     memory_of_context(m);
-    m.leave_to(Addr::at(slot, slot::ENTRY));
+    leave_to_entry(m, Addr::at(slot, slot::ENTRY));
     m.buffer().bind(returned);
     m.mov(slot, Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
     m.leave();
 }
 
-fn memory_of_context<M: Masm>(m: &mut M) {
-    let memory = M::ROLES.memory;
-    m.mov(memory, Mem(Addr::at(M::ROLES.context, instance::MEMORY)));
-    m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
-}
-
-/// The two arguments of what optimized code goes to.
+/// The two arguments of what optimized code goes to, and its frame.
 fn take_context<M: Boundary>(m: &mut M, second: Gpr) {
     let [context, argument, ..] = M::ARGUMENTS;
+    m.mov(M::ROLES.frame, Reg(M::OPTIMIZED_FRAME));
     m.mov(M::ROLES.context, Reg(context));
     m.mov(second, Reg(argument));
 }
@@ -211,51 +238,48 @@ fn take_context<M: Boundary>(m: &mut M, second: Gpr) {
 /// there. It takes no native stack, so tail calls may cross between conventions for ever.
 pub fn frame_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
     let [context, slot, ..] = M::ARGUMENTS;
-    adapter(&mut m, |m| {
-        for (i, (_, place)) in Place::of(params.iter().copied()).enumerate() {
-            match place {
-                Place::Int(number) => m.mov(M::ARGUMENTS[number], Mem(in_frame::<M>(i))),
-                Place::Float(number) => m.fmov(Fpr(number as u8), Mem(in_frame::<M>(i))),
-                Place::Frame => {}
-            }
+    m.buffer().reset(0, Reach::Near);
+    write_header(&mut m);
+    m.mov(M::OPTIMIZED_FRAME, Reg(M::ROLES.scratch[1]));
+    for (i, (_, place)) in Place::of(params.iter().copied()).enumerate() {
+        match place {
+            Place::Int(number) => m.mov(M::ARGUMENTS[number], Mem(in_frame::<M>(i))),
+            Place::Float(number) => m.fmov(Fpr(number as u8), Mem(in_frame::<M>(i))),
+            Place::Frame => {}
         }
-        m.mov(slot, Reg(M::ROLES.scratch[0]));
-        m.mov(context, Reg(M::ROLES.context));
-        m.leave_to(Addr::at(slot, slot::REGISTER_ENTRY));
-    })
+    }
+    m.mov(slot, Reg(M::ROLES.scratch[0]));
+    m.mov(context, Reg(M::ROLES.context));
+    m.mov(M::FREE, Mem(Addr::at(slot, slot::REGISTER_ENTRY)));
+    m.jump_to(M::FREE);
+    m.buffer().bytes().to_vec()
 }
 
 /// The entry of the register convention of functions with these parameters whose slot has one of the frame convention.
 pub fn register_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
-    adapter(&mut m, |m| {
-        for (i, (ty, place)) in Place::of(params.iter().copied()).enumerate() {
-            let from = match place {
-                Place::Int(number) => M::ARGUMENTS[number],
-                Place::Float(number) => {
-                    m.bits_from_float(M::FREE, Fpr(number as u8));
-                    M::FREE
-                }
-                Place::Frame => continue,
-            };
-            // What is above the lower half is not specified.
-            if matches!(ty, ValType::I32 | ValType::F32) {
-                m.int_unary(IntUnary::Wrap, W32, from, Reg(from));
-            }
-            m.store_slot(in_frame::<M>(i), Reg(from));
-        }
-        helpers(m, M::FREE, M::ARGUMENTS[0]);
-        m.leave_to(Addr::at(M::FREE, Helper::ToFrame.stub()));
-    })
-}
-
-fn adapter<M: Boundary>(m: &mut M, emit: impl FnOnce(&mut M)) -> Vec<u8> {
     m.buffer().reset(0, Reach::Near);
-    m.enter();
-    emit(m);
+    for (i, (ty, place)) in Place::of(params.iter().copied()).enumerate() {
+        let from = match place {
+            Place::Int(number) => M::ARGUMENTS[number],
+            Place::Float(number) => {
+                m.bits_from_float(M::FREE, Fpr(number as u8));
+                M::FREE
+            }
+            Place::Frame => continue,
+        };
+        // What is above the lower half is not specified.
+        if matches!(ty, ValType::I32 | ValType::F32) {
+            m.int_unary(IntUnary::Wrap, W32, from, Reg(from));
+        }
+        m.store_slot(in_frame::<M>(i), Reg(from));
+    }
+    helpers(&mut m, M::FREE, M::ARGUMENTS[0]);
+    m.mov(M::FREE, Mem(Addr::at(M::FREE, Helper::ToFrame.stub())));
+    m.jump_to(M::FREE);
     m.buffer().bytes().to_vec()
 }
 
-/// A register of the frame.
-fn in_frame<M: Masm>(register: usize) -> Addr {
-    M::ROLES.in_frame(M::ROLES.frame, register as i32 * 8)
+/// A register of the frame of optimized code.
+fn in_frame<M: Boundary>(register: usize) -> Addr {
+    M::ROLES.in_frame(M::OPTIMIZED_FRAME, register as i32 * 8)
 }

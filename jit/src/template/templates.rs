@@ -15,7 +15,7 @@ pub(super) use numeric::*;
 
 use super::masm::Value::{Imm, Mem, Reg};
 use super::masm::Width::W32;
-use super::masm::{Addr, Cond, Float, Gpr, Int, Masm, Test};
+use super::masm::{Access, Addr, Cond, Float, Gpr, Int, Masm, Test, Width};
 use super::operands::Operands;
 
 /// The visitor that takes each instruction to its template.
@@ -164,16 +164,15 @@ fn as_float(operand: Int) -> Float {
     }
 }
 
-/// An operand in a register: its own, or a scratch register.
+/// An operand of so many bits in a register: its own, or a scratch register.
 #[inline(always)]
-fn in_register<M: Masm>(m: &mut M, operand: Int, scratch: Gpr) -> Gpr {
+fn in_register<M: Masm>(m: &mut M, width: Width, operand: Int, scratch: Gpr) -> Gpr {
     match operand {
-        Reg(r) => r,
-        Mem(_) | Imm(_) => {
-            m.mov(scratch, operand);
-            scratch
-        }
+        Reg(r) => return r,
+        Mem(at) if width == W32 => m.load(Access::U32, scratch, at),
+        Mem(_) | Imm(_) => m.mov(scratch, operand),
     }
+    scratch
 }
 
 /// Element `index`, a field, of `1 << shift` bytes each.

@@ -1,7 +1,8 @@
 //! x86-64: two-operand instructions, most of which take one operand from memory.
 //!
-//! `r15` is the frame (where code of the optimizing compiler has it too), `rbx` the context, `r14` the memory; `rax`, `rcx` and `rdx` are scratch, since division and shifts want
-//! them; all others hold pinned registers. SSE2 is assumed; what newer processors have is used where it is found.
+//! `rbp` is the frame, which functions keep for their callers as they do anyway, and needs no prefix; `rbx` is the context, `r14` the memory;
+//! `rax`, `rcx` and `rdx` are scratch, since division and shifts want them; all others hold pinned registers, but `r15`, where code of the
+//! optimizing compiler has the frame. SSE2 is assumed; what newer processors have is used where it is found.
 
 use dynasmrt::{DynasmApi, dynasm};
 
@@ -65,6 +66,7 @@ const RAX: Gpr = Gpr(0);
 const RCX: Gpr = Gpr(1);
 const RDX: Gpr = Gpr(2);
 const RBX: Gpr = Gpr(3);
+const RBP: Gpr = Gpr(5);
 const RSI: Gpr = Gpr(6);
 const RDI: Gpr = Gpr(7);
 const R14: Gpr = Gpr(14);
@@ -182,9 +184,10 @@ impl X86_64 {
 
 impl Masm for X86_64 {
     const ROLES: Roles = Roles {
-        frame: R15,
+        frame: RBP,
         // Displacements of one byte reach from the header to register 27.
         frame_bias: 96,
+        entry: 16,
         context: RBX,
         memory: R14,
         stack: Gpr(4),
@@ -229,9 +232,9 @@ impl Masm for X86_64 {
     #[inline(always)]
     fn mov(&mut self, dst: Gpr, from: Int) {
         match from {
-            Reg(r) if r == dst => {}
-            Reg(r) => self.form(forms::LOAD.of(W64), dst.0, r.into()),
-            Mem(at) => self.form(forms::LOAD.of(W64), dst.0, at.into()),
+            Reg(_) | Mem(_) => self.take(W64, dst, from),
+            // Nobody waits for flags.
+            Imm(0) => self.form(forms::XOR, dst.0, dst.into()),
             Imm(bits) if bits <= u64::from(u32::MAX) => {
                 let prefix = if dst.0 >= 8 { (0x41, 1) } else { (0, 0) };
                 self.0.put_some([prefix, (u64::from(0xb8 | dst.0 & 7) | bits << 8, 5)]);
@@ -281,11 +284,6 @@ impl Masm for X86_64 {
         if count % 2 == 1 {
             self.form(forms::STORE_PAIR, OTHER.0, at(count - 2).into());
         }
-    }
-
-    #[inline(always)]
-    fn store_float_slot(&mut self, at: Addr, from: Fpr) {
-        self.form(forms::STORE_LOW, from.0, at.into());
     }
 
     #[inline(always)]
@@ -413,7 +411,7 @@ impl Masm for X86_64 {
     }
 
     fn divide(&mut self, op: DivideOp, width: Width, dst: Gpr, a: Int, b: Gpr) {
-        self.mov(RAX, a);
+        self.take(width, RAX, a);
         let signed = matches!(op, DivideOp::DivS | DivideOp::RemS);
         match (signed, width) {
             (true, W32) => x64!(self, cdq),
@@ -655,8 +653,13 @@ impl Masm for X86_64 {
         self.form(forms::STORE, dst.0, at.into());
     }
 
+    fn count_down(&mut self, at: Addr, zero: Label) {
+        self.form_imm(forms::SUB_IMM8, 5, at.into(), 1, 1);
+        self.jump_on(Code::Equal, zero);
+    }
+
     fn enter(&mut self) {
-        x64!(self, push rbp; mov rbp, rsp);
+        x64!(self, push rbp);
     }
 
     fn leave(&mut self) {

@@ -3,6 +3,8 @@
 use bytecode_spec::Pc;
 use strata_jit::abi;
 use strata_jit::maps::CompiledCode;
+use strata_jit::template::host::Machine;
+use strata_jit::template::masm::Masm;
 
 use super::Version;
 use crate::engine::Engine;
@@ -29,7 +31,7 @@ impl CodeObject {
         code.bytes[word..word + address.len()].copy_from_slice(&address);
         let engine = version.loaded().engine.clone();
         let native = engine.native().ok_or(Refusal::NoMachineCode)?;
-        let start = native.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        let start = native.install(&code.bytes, false).ok_or(Refusal::OutOfCodeSpace)?;
         Ok(CodeObject { engine, start, code })
     }
 
@@ -40,7 +42,7 @@ impl CodeObject {
 
     /// The function's entry, of the frame convention.
     pub(crate) fn entry(&self) -> *const u8 {
-        self.start.wrapping_add(abi::object::CODE as usize)
+        self.start.wrapping_add(Machine::ROLES.entry as usize)
     }
 
     /// Where an activation that is at the head of a loop goes on.

@@ -103,7 +103,7 @@ impl OptimizedObject {
         }
         let adapter = native.frame_entry(&[]).ok_or(Refusal::OutOfCodeSpace)?;
         code.bytes.splice(..0, vec![0; code.skew as usize]);
-        let installed = native.install(&code.bytes).ok_or(Refusal::OutOfCodeSpace)?;
+        let installed = native.install(&code.bytes, true).ok_or(Refusal::OutOfCodeSpace)?;
         let start = installed.wrapping_add(code.skew as usize);
         let slot = CodeSlot::new(adapter, start);
         Ok(OptimizedObject {

@@ -37,8 +37,8 @@ impl CodeSpace {
         length.next_multiple_of(ALIGNMENT)
     }
 
-    /// Writes a code object and gives the address it runs at; `None` when there is no room.
-    pub(crate) fn install(&self, code: &[u8]) -> Option<*const u8> {
+    /// Writes a code object, of optimized code or other, and gives the address it runs at; `None` when there is no room.
+    pub(crate) fn install(&self, code: &[u8], is_optimized: bool) -> Option<*const u8> {
         let bytes = CodeSpace::bytes_of(code.len());
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let (&offset, &length) = free.iter().find(|&(_, &length)| length >= bytes)?;
@@ -51,6 +51,7 @@ impl CodeSpace {
         // has published that.
         unsafe { self.range.writable().add(offset).copy_from_nonoverlapping(code.as_ptr(), code.len()) };
         let start = self.range.executable().wrapping_add(offset);
+        self.range.set_optimized(offset, bytes, is_optimized);
         // Who had this piece before has given it back under the lock, so this thread sees what it wrote here.
         let again = offset < self.untouched.fetch_max(offset + bytes, Ordering::Relaxed);
         if !self.range.publish(offset, bytes, again) {
@@ -112,7 +113,7 @@ mod tests {
             unsafe { std::mem::transmute::<usize, extern "C" fn() -> u32>(start)() }
         };
         // A neighbour on the same page runs all the time.
-        let neighbour = space.install(&returns(7)).expect("room").expose_provenance();
+        let neighbour = space.install(&returns(7), false).expect("room").expose_provenance();
         let is_done = AtomicBool::new(false);
         let mut places = std::collections::BTreeSet::new();
         std::thread::scope(|scope| {
@@ -122,7 +123,7 @@ mod tests {
                 }
             });
             for number in 0..1000 {
-                let start = space.install(&returns(number)).expect("room");
+                let start = space.install(&returns(number), false).expect("room");
                 places.insert(start);
                 let returned = call(start.expose_provenance());
                 is_done.store(number == 999 || returned != number.into(), Ordering::Relaxed);
@@ -137,7 +138,7 @@ mod tests {
     fn what_is_released_is_used_again_as_a_whole() {
         let Some(space) = CodeSpace::new(1 << 16) else { return };
         let code = vec![0xcc; 1000];
-        let mut starts: Vec<_> = std::iter::from_fn(|| space.install(&code)).collect();
+        let mut starts: Vec<_> = std::iter::from_fn(|| space.install(&code, false)).collect();
         assert_eq!(starts.len(), (1 << 16) / 1024);
         assert_eq!(space.used(), 1 << 16);
         starts.sort_by_key(|start| start.addr() % 7919);
@@ -145,6 +146,6 @@ mod tests {
             space.release(start, code.len());
         }
         assert_eq!(space.used(), 0);
-        assert!(space.install(&vec![0xcc; 1 << 16]).is_some());
+        assert!(space.install(&vec![0xcc; 1 << 16], false).is_some());
     }
 }

@@ -28,7 +28,12 @@ pub(super) fn function(helper: Helper) -> *const () {
         Helper::Exit => exit as *const (),
         Helper::Record => call_from_behind as *const (),
         Helper::Poll => poll_at as *const (),
-        Helper::Trap | Helper::Raise | Helper::Stop | Helper::ToFrame | Helper::Attend => std::ptr::null(),
+        Helper::Trap
+        | Helper::Raise
+        | Helper::Stop
+        | Helper::ToFrame
+        | Helper::Attend
+        | Helper::LoopSafepoint => std::ptr::null(),
     }
 }
 

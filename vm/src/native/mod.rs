@@ -114,9 +114,9 @@ impl Native {
         self.space.get_or_init(make).as_ref()
     }
 
-    /// Writes a code object and gives the address it runs at; `None` when there is no room.
-    pub(crate) fn install(&self, code: &[u8]) -> Option<*const u8> {
-        self.space()?.install(code)
+    /// Writes a code object, of optimized code or other, and gives the address it runs at; `None` when there is no room.
+    pub(crate) fn install(&self, code: &[u8], is_optimized: bool) -> Option<*const u8> {
+        self.space()?.install(code, is_optimized)
     }
 
     /// Takes back the bytes of an object that nobody runs any more.
@@ -157,7 +157,7 @@ impl Native {
 
     /// Writes code that is no function's.
     fn install_adapter(&self, code: &[u8]) -> Option<*const u8> {
-        let adapter = self.install(code)?;
+        let adapter = self.install(code, false)?;
         self.adapter_bytes.fetch_add(CodeSpace::bytes_of(code.len()), Ordering::Relaxed);
         Some(adapter)
     }

@@ -10,7 +10,7 @@ use std::ffi::c_int;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Once;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use strata_jit::optimizing::Target;
 
@@ -50,12 +50,19 @@ impl Drop for Reservation {
     }
 }
 
+/// Bytes of code that are of one kind: no more than code starts at multiples of.
+const LINE: usize = 64;
+/// Lines that a word of bits is for.
+const LINES: usize = u64::BITS as usize;
+
 /// Memory for code, at two addresses.
 #[derive(Debug)]
 pub(crate) struct CodeRange {
     writable: *mut u8,
     executable: *mut u8,
     bytes: usize,
+    /// A bit for each line: whether its code is optimized.
+    optimized: Box<[AtomicU64]>,
     #[cfg(target_arch = "aarch64")]
     file: OwnedFd,
 }
@@ -94,6 +101,7 @@ impl CodeRange {
             writable: writable?,
             executable: executable?,
             bytes,
+            optimized: (0..bytes.div_ceil(LINE * LINES)).map(|_| AtomicU64::new(0)).collect(),
             #[cfg(target_arch = "aarch64")]
             file,
         })
@@ -136,6 +144,18 @@ impl CodeRange {
         true
     }
 
+    /// Notes whether the code in a place is optimized: the signal handler has to know where such code has its frame.
+    pub(crate) fn set_optimized(&self, offset: usize, bytes: usize, is_optimized: bool) {
+        for line in offset / LINE..(offset + bytes).div_ceil(LINE) {
+            let (word, bit) = (&self.optimized[line / LINES], 1 << (line % LINES));
+            if is_optimized {
+                word.fetch_or(bit, Ordering::Relaxed);
+            } else {
+                word.fetch_and(!bit, Ordering::Relaxed);
+            }
+        }
+    }
+
     pub(crate) fn writable(&self) -> *mut u8 {
         self.writable
     }
@@ -160,13 +180,14 @@ impl Drop for CodeRange {
     }
 }
 
-/// A range of code that the signal handler knows; free when `start` is 0. `stub` is written before `start`, and `safepoint`, which is 0 at
+/// A range of code that the signal handler knows; free when `start` is 0. The others are written before it, but `safepoint`, which is 0 at
 /// first, before there is code that polls.
 struct Watched {
     start: AtomicUsize,
     end: AtomicUsize,
     stub: AtomicUsize,
     safepoint: AtomicUsize,
+    optimized: AtomicPtr<AtomicU64>,
 }
 
 /// So many engines may have code at one time; others run in the interpreter.
@@ -176,7 +197,7 @@ const CLAIMED: usize = 1;
 
 static WATCHED: [Watched; MAX_WATCHED] = [const {
     let [start, end, stub, safepoint] = [const { AtomicUsize::new(0) }; 4];
-    Watched { start, end, stub, safepoint }
+    Watched { start, end, stub, safepoint, optimized: AtomicPtr::new(ptr::null_mut()) }
 }; MAX_WATCHED];
 
 /// Lets instructions in a range of code that fault go on at `stub`, with their address in the first scratch register. False when
@@ -191,6 +212,7 @@ pub(crate) fn watch_faults(range: &CodeRange, stub: *const u8) -> bool {
     watched.end.store(range.executable.addr() + range.bytes, Ordering::Release);
     watched.stub.store(stub.addr(), Ordering::Release);
     watched.safepoint.store(0, Ordering::Release);
+    watched.optimized.store(range.optimized.as_ptr().cast_mut(), Ordering::Release);
     watched.start.store(range.executable.addr(), Ordering::Release);
     true
 }
@@ -243,19 +265,25 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
     for watched in &WATCHED {
         let start = watched.start.load(Ordering::Acquire);
         if start > CLAIMED && (start..watched.end.load(Ordering::Acquire)).contains(&address) {
-            let safepoint = watched.safepoint.load(Ordering::Acquire);
-            // SAFETY: the system tells a handler for these signals which address it is that could not be reached; and what runs
-            // can be read.
-            let (is_null, code) = unsafe {
-                ((*info).si_addr().is_null(), ptr::with_exposed_provenance::<[u8; 4]>(address).read())
-            };
-            // Memory is elsewhere.
-            if is_null
-                && safepoint != 0
-                && let Some(length) = HOST.poll_length(code)
-            {
-                // SAFETY: the code keeps nothing below its stack pointer.
-                return unsafe { call_from(registers, safepoint, address + length) };
+            let line = (address - start) / LINE;
+            // SAFETY: a range that code runs in lives, and has a bit for each line.
+            let lines = unsafe { &*watched.optimized.load(Ordering::Acquire).add(line / LINES) };
+            if lines.load(Ordering::Relaxed) >> (line % LINES) & 1 == 1 {
+                let safepoint = watched.safepoint.load(Ordering::Acquire);
+                // SAFETY: the system tells a handler for these signals which address it is that could not be reached; and what
+                // runs can be read.
+                let (is_null, code) = unsafe {
+                    ((*info).si_addr().is_null(), ptr::with_exposed_provenance::<[u8; 4]>(address).read())
+                };
+                // Memory is elsewhere.
+                if is_null
+                    && safepoint != 0
+                    && let Some(length) = HOST.poll_length(code)
+                {
+                    // SAFETY: the code keeps nothing below its stack pointer.
+                    return unsafe { call_from(registers, safepoint, address + length) };
+                }
+                take_frame(registers);
             }
             return resume_at(registers, watched.stub.load(Ordering::Acquire), address);
         }
@@ -314,6 +342,12 @@ unsafe fn call_from(registers: &mut libc::mcontext_t, function: usize, back: usi
     registers.gregs[libc::REG_RIP as usize] = function as i64;
 }
 
+/// Puts the frame of optimized code where templates have it.
+#[cfg(target_arch = "x86_64")]
+fn take_frame(registers: &mut libc::mcontext_t) {
+    registers.gregs[libc::REG_RBP as usize] = registers.gregs[libc::REG_R15 as usize];
+}
+
 #[cfg(target_arch = "aarch64")]
 fn program_counter(registers: &libc::mcontext_t) -> usize {
     registers.pc as usize
@@ -335,9 +369,20 @@ unsafe fn call_from(registers: &mut libc::mcontext_t, function: usize, back: usi
 #[cfg(target_arch = "aarch64")]
 const LINK: usize = 30;
 
+#[cfg(target_arch = "aarch64")]
+fn take_frame(registers: &mut libc::mcontext_t) {
+    registers.regs[FRAME] = registers.regs[OPTIMIZED_FRAME];
+}
+
 /// The number of the machine's first scratch register.
 #[cfg(target_arch = "aarch64")]
 const FIRST_SCRATCH: usize = 2;
+/// The number of the register with the frame.
+#[cfg(target_arch = "aarch64")]
+const FRAME: usize = 29;
+/// The same of optimized code.
+#[cfg(target_arch = "aarch64")]
+const OPTIMIZED_FRAME: usize = 21;
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn program_counter(_: &libc::mcontext_t) -> usize {
@@ -349,6 +394,9 @@ fn resume_at(_: &mut libc::mcontext_t, _: usize, _: usize) {}
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 unsafe fn call_from(_: &mut libc::mcontext_t, _: usize, _: usize) {}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn take_frame(_: &mut libc::mcontext_t) {}
 
 #[cfg(test)]
 mod tests {

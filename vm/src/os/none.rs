@@ -27,6 +27,10 @@ impl CodeRange {
         None
     }
 
+    pub(crate) fn set_optimized(&self, _offset: usize, _bytes: usize, _is_optimized: bool) {
+        match *self {}
+    }
+
     pub(crate) fn writable(&self) -> *mut u8 {
         match *self {}
     }

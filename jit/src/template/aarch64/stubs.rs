@@ -21,6 +21,7 @@ impl Aarch64 {
         let [context, slot, ..] = Self::ARGUMENTS;
         self.mov(CONTEXT, Reg(context));
         self.mov(FIRST, Reg(slot));
+        self.mov(SECOND, Reg(Self::OPTIMIZED_FRAME));
         self.mov(MEMORY, Mem(Addr::at(CONTEXT, instance::MEMORY)));
         self.mov(MEMORY, Mem(Addr::at(MEMORY, memory::BASE)));
     }
@@ -30,19 +31,22 @@ impl Aarch64 {
 const _: () = assert!(Aarch64::ROLES.frame_bias == 0);
 
 const SEGMENT: Addr = Addr::at(SECOND, store::SEGMENT);
+/// The frame that the host enters, before it is in its register.
+const OWN: Gpr = Gpr(12);
 
 impl Boundary for Aarch64 {
     const ARGUMENTS: [Gpr; 6] = [Gpr(2), Gpr(3), Gpr(4), Gpr(5), Gpr(6), Gpr(7)];
     const FREE: Gpr = SECOND;
+    const OPTIMIZED_FRAME: Gpr = Gpr(21);
 
     fn enter_from_host(&mut self) {
         let stopped = self.0.label();
         a64!(self,
-            stp x29, x30, [sp, -160]!; mov x29, sp;
+            stp x29, x30, [sp, -160]!;
             stp x19, x20, [sp, 16]; stp x21, x22, [sp, 32]; stp x23, x24, [sp, 48]; stp x25, x26, [sp, 64];
             stp x27, x28, [sp, 80]; stp d8, d9, [sp, 96]; stp d10, d11, [sp, 112]; stp d12, d13, [sp, 128];
             stp d14, d15, [sp, 144];
-            mov X(TEMPORARY.0), x0; mov X(FRAME.0), x1; mov X(CONTEXT.0), x2; mov X(FIRST.0), x3
+            mov X(TEMPORARY.0), x0; mov X(OWN.0), x1; mov X(CONTEXT.0), x2; mov X(FIRST.0), x3
         );
         self.mov(MEMORY, Mem(Addr::at(CONTEXT, instance::MEMORY)));
         self.mov(MEMORY, Mem(Addr::at(MEMORY, memory::BASE)));
@@ -51,9 +55,10 @@ impl Boundary for Aarch64 {
         self.mov(OTHER, Mem(SEGMENT));
         a64!(self, stp X(THIRD.0), X(OTHER.0), [sp, -16]!; mov XSP(THIRD.0), sp);
         self.store_slot(SEGMENT, Reg(THIRD));
-        a64!(self, blr X(TEMPORARY.0));
-        self.store_slot(Addr::at(FRAME, 0), Reg(FIRST));
-        self.mov(CONTEXT, Mem(Addr::at(FRAME, frame::INSTANCE)));
+        self.mov(FRAME, Mem(Addr::at(OWN, frame::CALLER)));
+        a64!(self, mov X(SECOND.0), X(OWN.0); str X(OWN.0), [sp, -16]!; blr X(TEMPORARY.0); ldr X(OWN.0), [sp], 16);
+        self.store_slot(Addr::at(OWN, 0), Reg(FIRST));
+        self.mov(CONTEXT, Mem(Addr::at(OWN, frame::INSTANCE)));
         self.mov(FIRST, Imm(Status::Returned as u64));
         self.0.bind(stopped);
         self.store_context();
@@ -80,15 +85,16 @@ impl Boundary for Aarch64 {
         self.jump_if(test, is_saved);
         // Floats that are to be kept are kept by all code.
         a64!(self,
-            stp x29, x30, [sp, -96]!; mov x29, sp;
+            stp x29, x30, [sp, -96]!;
             stp x19, x20, [sp, 16]; stp x22, x23, [sp, 32]; stp x24, x25, [sp, 48]; stp x26, x27, [sp, 64];
-            str x28, [sp, 80]
+            stp x21, x28, [sp, 80]
         );
+        self.mov(FRAME, Mem(Addr::at(Self::OPTIMIZED_FRAME, frame::CALLER)));
         self.take_slot();
         self.call(Addr::at(FIRST, slot::ENTRY));
         self.0.bind(returned);
         a64!(self,
-            ldr x28, [sp, 80]; ldp x26, x27, [sp, 64]; ldp x24, x25, [sp, 48]; ldp x22, x23, [sp, 32];
+            ldp x21, x28, [sp, 80]; ldp x26, x27, [sp, 64]; ldp x24, x25, [sp, 48]; ldp x22, x23, [sp, 32];
             ldp x19, x20, [sp, 16]; ldp x29, x30, [sp], 96; ret
         );
         self.0.bind(is_saved);

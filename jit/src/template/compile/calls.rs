@@ -5,9 +5,10 @@ use bytecode_spec::{FuncIndex, Op};
 
 use super::{Driver, slot};
 use crate::abi;
+use crate::template::convention::memory_of_context;
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
-use crate::template::masm::{Addr, Gpr, Masm};
+use crate::template::masm::{Addr, Gpr, IntOp, Masm};
 use crate::template::pins::Homes;
 
 impl<H: Homes> Driver<H> {
@@ -17,30 +18,15 @@ impl<H: Homes> Driver<H> {
         m.mov(slot, Mem(Addr::at(M::ROLES.context, abi::instance::SLOTS)));
         let place = (func.0 - self.imported_funcs) as i32 * abi::slot::SIZE;
         if place > 0 {
-            m.lea(W64, slot, Addr::at(slot, place));
+            m.int(IntOp::Add, W64, slot, InReg(slot), Imm(place as u64));
         }
         Addr::at(slot, abi::slot::ENTRY)
     }
 
-    /// The context and memory of the instance that the frame belongs to.
-    pub(super) fn own_instance<M: Masm>(m: &mut M) {
-        m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
-        Self::memory_of(m);
-    }
-
-    /// The memory of the instance whose context is in its register.
-    pub(super) fn memory_of<M: Masm>(m: &mut M) {
-        let memory = M::ROLES.memory;
-        m.mov(memory, Mem(Addr::at(M::ROLES.context, abi::instance::MEMORY)));
-        m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
-    }
-
-    /// Goes over to the instance of a record, and notes it in a frame's header.
-    pub(super) fn instance_of<M: Masm>(m: &mut M, record: Gpr, header: Addr) {
-        let context = M::ROLES.context;
-        m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
-        m.store_slot(header, InReg(context));
-        Self::memory_of(m);
+    /// Goes over to the instance of a record.
+    pub(super) fn instance_of<M: Masm>(m: &mut M, record: Gpr) {
+        m.mov(M::ROLES.context, Mem(Addr::at(record, abi::record::INSTANCE)));
+        memory_of_context(m);
     }
 
     /// The place of a word of the frame behind this one.
@@ -48,26 +34,20 @@ impl<H: Homes> Driver<H> {
         M::ROLES.in_frame(M::ROLES.frame, self.frame_bytes + offset)
     }
 
-    /// Everything before a call but what depends on the callee. Uses `scratch[0]`.
-    pub(super) fn begin_call<M: Masm>(&self, m: &mut M, args: isa::List) {
-        self.pass(m, args, self.frame_bytes);
-        m.store_slot(self.callee::<M>(abi::frame::CALLER), InReg(M::ROLES.frame));
-        m.store_slot(self.callee::<M>(abi::frame::RETURN_PC), Imm(abi::place::template(self.pc as u32)));
+    /// Everything before a call but what depends on the callee, whose frame is in `scratch[1]` then. Uses `scratch[0]`.
+    pub(super) fn begin_call<M: Masm>(&mut self, m: &mut M, args: isa::List) {
+        let callee = M::ROLES.scratch[1];
+        let held = self.held_now(m);
+        // One frame after the other: machines write to the cache what goes to one line at once.
         for reg in self.pins.saved_by_call(self.pc) {
             self.put(m, slot::<M>(reg), reg);
         }
-    }
-
-    /// On to the frame behind this one.
-    pub(super) fn go_ahead<M: Masm>(&self, m: &mut M) {
-        let frame = M::ROLES.frame;
-        m.lea(W64, frame, Addr::at(frame, self.frame_bytes));
-    }
-
-    /// Back from one to the frame that it was made from.
-    pub(super) fn come_back<M: Masm>(&self, m: &mut M) {
-        let frame = M::ROLES.frame;
-        m.lea(W64, frame, Addr::at(frame, -self.frame_bytes));
+        m.lea(W64, callee, Addr::at(M::ROLES.frame, self.frame_bytes));
+        self.hold_on(m, held);
+        // Displacements from there are short.
+        self.pass(m, args, |offset| M::ROLES.in_frame(callee, offset));
+        let return_pc = Imm(abi::place::template(self.pc as u32));
+        m.store_slot(M::ROLES.in_frame(callee, abi::frame::RETURN_PC), return_pc);
     }
 
     /// Everything behind one.
@@ -100,20 +80,20 @@ impl<H: Homes> Driver<H> {
         op.info().lists(self.code()).expect("a call has lists")
     }
 
-    /// Puts values into consecutive places, which are none of theirs.
-    pub(super) fn pass<M: Masm>(&self, m: &mut M, list: isa::List, first: i32) {
+    /// Puts values into consecutive places, by offset from the first; they are none of theirs.
+    fn pass<M: Masm>(&self, m: &mut M, list: isa::List, place: impl Fn(i32) -> Addr) {
         for i in 0..list.len {
             let reg = list.reg(self.code(), i);
-            self.put(m, M::ROLES.in_frame(M::ROLES.frame, first + i as i32 * 8), reg);
+            self.put(m, place(i as i32 * 8), reg);
         }
     }
 
     /// Puts values into the first registers of the frame, over which they may lie themselves.
     pub(super) fn replace<M: Masm>(&self, m: &mut M, list: isa::List) {
         if list.len == 1 {
-            return self.pass(m, list, 0);
+            return self.pass(m, list, |offset| M::ROLES.in_frame(M::ROLES.frame, offset));
         }
-        self.pass(m, list, self.frame_bytes);
+        self.pass(m, list, |offset| self.callee::<M>(offset));
         for i in 0..list.len as i32 {
             m.store_slot(M::ROLES.in_frame(M::ROLES.frame, i * 8), Mem(self.callee::<M>(i * 8)));
         }

@@ -5,6 +5,7 @@ use bytecode_spec::Pc;
 use super::{Driver, Exit, Shared};
 use crate::abi::{self, Helper};
 use crate::template::buffer::Label;
+use crate::template::convention::{enter_again, leave_to_entry, own_instance};
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::W64;
 use crate::template::masm::{Addr, Cond, Gpr, Masm, Test};
@@ -98,7 +99,7 @@ impl<H: Homes> Driver<H> {
         let heads = std::mem::take(&mut self.heads);
         let entries = heads.iter().map(|&head| {
             let entry = m.buffer().position();
-            m.enter();
+            enter_again(m);
             if self.pins.pinned().len() <= MAX_INLINE_RELOADS {
                 self.reload(m);
             } else {
@@ -122,7 +123,8 @@ impl<H: Homes> Driver<H> {
             m.buffer().bind(trapped);
             let table = M::ROLES.scratch[1];
             Self::helpers(m, table);
-            m.leave_to(Addr::at(table, Helper::Trap.stub()));
+            m.mov(table, Mem(Addr::at(table, Helper::Trap.stub())));
+            m.jump_to(table);
             self.trapped = Some(trapped);
         }
         for i in 0..self.exits.len() {
@@ -134,7 +136,8 @@ impl<H: Homes> Driver<H> {
                     m.jump(self.trapped.expect("there are traps"));
                 }
                 Exit::Poll { pc, resume } => {
-                    self.helper_on_slots(m, Helper::Safepoint, pc);
+                    m.mov(M::ROLES.scratch[1], Imm(abi::place::template(pc)));
+                    m.call(Addr::at(M::ROLES.context, abi::instance::LOOP_SAFEPOINT));
                     m.jump(resume);
                 }
                 Exit::TailCall { pc } => self.tail_call_by_helper(m, pc),
@@ -161,20 +164,20 @@ impl<H: Homes> Driver<H> {
         }
         self.helper_on_slots(m, Helper::Hot, pc);
         m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, resume);
-        m.leave_to(Addr::at(slot, abi::slot::ENTRY));
+        leave_to_entry(m, Addr::at(slot, abi::slot::ENTRY));
     }
 
     /// Calls the function of a record without a slot in place of this one.
     pub(super) fn tail_call_by_helper<M: Masm>(&self, m: &mut M, pc: u32) {
-        let [slot, second, _] = M::ROLES.scratch;
+        let [slot, _, table] = M::ROLES.scratch;
         self.spill(m);
         Self::helper(m, Helper::TailCall, pc);
         let returned = m.buffer().label();
         m.jump_if(Test { cond: Cond::Eq, width: W64, a: InReg(slot), b: Imm(0) }, returned);
         // The stub has put the callee's instance into the frame.
-        Self::own_instance(m);
-        Self::helpers(m, second);
-        m.leave_to(Addr::at(second, Helper::Interpret.stub()));
+        own_instance(m);
+        Self::helpers(m, table);
+        leave_to_entry(m, Addr::at(table, Helper::Interpret.stub()));
         m.buffer().bind(returned);
         m.mov(slot, Mem(M::ROLES.in_frame(M::ROLES.frame, 0)));
         m.leave();

@@ -32,7 +32,7 @@ impl<H: Homes> Driver<H> {
         let o = self;
         let mut at = |label: Label| m.buffer().position_of(label).expect("the code is complete");
         let mut parts =
-            vec![(abi::object::ATTENTION as u32, Part::Poll(None)), (abi::object::CODE as u32, Part::Entry)];
+            vec![(abi::object::ATTENTION as u32, Part::Poll(None)), (M::ROLES.entry, Part::Entry)];
         each_instruction(o.instructions(), |pc, _, _| {
             let pc = pc as u32;
             parts.push((at(Label(pc)), Part::Instruction(Pc(pc))));

@@ -5,6 +5,7 @@ use bytecode_spec::{Pc, TrapCause};
 
 use super::{Driver, Exit, slot};
 use crate::abi::{self, Helper};
+use crate::template::convention::{leave_to_entry, own_instance};
 use crate::template::masm::Value::{Imm, Mem, Reg as InReg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Addr, Cond, Float, FloatTest, Fpr, Gpr, Int, Masm, Test, Width};
@@ -15,6 +16,11 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
     #[inline(always)]
     fn int(&mut self, _: &mut M, lane: Lane) -> Int {
         self.int_of::<M>(self.reg(lane))
+    }
+
+    #[inline(always)]
+    fn is_at_hand(&mut self, m: &mut M, lane: Lane) -> bool {
+        self.is_held(m, self.reg(lane))
     }
 
     #[inline(always)]
@@ -61,7 +67,7 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
     fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr) {
         let reg = self.reg(lane);
         if self.pins.home(reg) == Home::Slot {
-            m.store_float_slot(slot::<M>(reg), result);
+            m.store_float(W64, slot::<M>(reg), result);
         }
     }
 
@@ -98,6 +104,14 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
     #[inline(always)]
     fn branch(&mut self, m: &mut M, test: Test, target: Lane) {
         let displacement = self.target(target);
+        let mut test = test;
+        if displacement <= 0
+            && let Some((reg, _)) = self.held
+            && test.a == InReg(M::ROLES.scratch[0])
+        {
+            // What comes before clobbers that.
+            test.a = Mem(slot::<M>(reg));
+        }
         self.poll_if_backward(m, displacement);
         m.jump_if(test, self.label_at(displacement));
     }
@@ -179,13 +193,10 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
     fn call(&mut self, m: &mut M) {
         let (operands, _) = isa::Call::read(self.code());
         self.begin_call(m, operands.args);
-        m.store_slot(self.callee::<M>(abi::frame::INSTANCE), InReg(M::ROLES.context));
         let entry = self.entry_of(m, operands.func);
-        self.go_ahead(m);
         m.call(entry);
-        self.come_back(m);
         if self.switches {
-            Self::own_instance(m);
+            own_instance(m);
         }
         self.end_call(m, operands.results);
         self.polled = true;
@@ -196,16 +207,14 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
         self.poll(m);
         self.replace(m, operands.args);
         let entry = self.entry_of(m, operands.func);
-        m.leave_to(entry);
+        leave_to_entry(m, entry);
     }
 
     fn call_record(&mut self, m: &mut M) {
         let (args, results) = self.lists();
         self.begin_call(m, args);
-        self.go_ahead(m);
         m.call(Addr::at(M::ROLES.context, abi::instance::CALL_RECORD));
-        self.come_back(m);
-        Self::own_instance(m);
+        own_instance(m);
         self.end_call(m, results);
     }
 
@@ -218,8 +227,8 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
         self.exits.push((other, Exit::TailCall { pc: self.pc as u32 }));
         self.replace(m, args);
         m.mov(slot, at_slot);
-        Self::instance_of(m, record, M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE));
-        m.leave_to(Addr::at(slot, abi::slot::ENTRY));
+        Self::instance_of(m, record);
+        leave_to_entry(m, Addr::at(slot, abi::slot::ENTRY));
     }
 
     fn ret(&mut self, m: &mut M) {

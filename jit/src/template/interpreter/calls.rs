@@ -10,6 +10,7 @@ use super::parts::{ANY_ARGUMENTS, RESULT, SEVERAL_RESULTS};
 use super::{Exit, Fetched};
 use crate::abi::{self, Helper};
 use crate::template::buffer::Label;
+use crate::template::convention::{self, leave_to_entry, memory_of_context, own_instance};
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{Access, Addr, Cond, Gpr, IntOp, Masm, Test};
@@ -51,7 +52,7 @@ impl Fetched {
     fn helper_at_branch<M: Masm>(m: &mut M, helper: Helper) {
         let (stack, roles) = (M::ROLES.stack, M::ROLES.interpreter);
         m.store_slot(Addr::at(stack, ACCUMULATOR), Reg(roles.accumulator));
-        m.store_float_slot(Addr::at(stack, FLOAT_ACCUMULATOR), roles.float_accumulator);
+        m.store_float(W64, Addr::at(stack, FLOAT_ACCUMULATOR), roles.float_accumulator);
         Self::helper(m, helper);
         m.mov(roles.accumulator, Mem(Addr::at(stack, ACCUMULATOR)));
         m.fmov(roles.float_accumulator, Mem(Addr::at(stack, FLOAT_ACCUMULATOR)));
@@ -63,18 +64,6 @@ impl Fetched {
         m.mov(callee, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::VERSION)));
         m.load(Access::U32, callee, Addr::at(callee, abi::version::FRAME_WORDS));
         m.lea(W64, callee, Addr::indexed(M::ROLES.frame, callee, 3));
-    }
-
-    /// The memory of the instance whose context is in its register.
-    fn memory_of<M: Masm>(m: &mut M) {
-        let memory = M::ROLES.memory;
-        m.mov(memory, Mem(Addr::at(M::ROLES.context, abi::instance::MEMORY)));
-        m.mov(memory, Mem(Addr::at(memory, abi::memory::BASE)));
-    }
-
-    fn own_instance<M: Masm>(m: &mut M) {
-        m.mov(M::ROLES.context, Mem(M::ROLES.in_frame(M::ROLES.frame, abi::frame::INSTANCE)));
-        Self::memory_of(m);
     }
 
     /// The slot of the function that a call names, in the first of `scratch`; the image has its distance from the first slot.
@@ -252,7 +241,7 @@ impl Fetched {
         let (context, version) = (M::ROLES.context, record);
         m.mov(context, Mem(Addr::at(record, abi::record::INSTANCE)));
         m.store_slot(M::ROLES.in_frame(callee, abi::frame::INSTANCE), Reg(context));
-        Self::memory_of(m);
+        memory_of_context(m);
         m.mov(version, Mem(Addr::at(slot, abi::slot::VERSION)));
         m.jump_if(is(Cond::Eq, Reg(version), Imm(0)), self.shared.unmade);
         m.jump(self.shared.start);
@@ -345,7 +334,7 @@ impl Fetched {
         let roles = M::ROLES.interpreter;
         m.align(16);
         let entry = m.buffer().position();
-        m.enter();
+        convention::enter(m);
         m.lea(W64, stack, Addr::at(stack, -NATIVE));
         m.store_slot(Addr::at(stack, 0), Reg(frame));
         m.mov(roles.store, Mem(Addr::at(context, abi::instance::STORE)));
@@ -416,14 +405,9 @@ impl Fetched {
 
         // A function that has machine code. The function that the interpreter was entered for it replaces.
         m.buffer().bind(self.shared.native);
-        let call = m.buffer().label();
         m.mov(frame, Reg(callee));
         m.mov(first, Mem(Addr::at(third, abi::version::SLOT)));
-        m.jump_if(is(Cond::Ne, Reg(frame), Mem(Addr::at(stack, 0))), call);
-        m.lea(W64, stack, Addr::at(stack, NATIVE));
-        m.leave_to(Addr::at(third, abi::version::NATIVE_ENTRY));
-        m.buffer().bind(call);
-        m.call(Addr::at(third, abi::version::NATIVE_ENTRY));
+        Self::go_native(m, Addr::at(third, abi::version::NATIVE_ENTRY));
 
         // The function of the frame has returned: its results are the first registers, but the first of them may be in `scratch[0]`
         // alone.
@@ -438,7 +422,7 @@ impl Fetched {
         self.take_results(m);
 
         m.buffer().bind(self.shared.switched);
-        Self::own_instance(m);
+        own_instance(m);
         Self::dispatch(m);
 
         m.buffer().bind(self.shared.leave_one);
@@ -450,16 +434,11 @@ impl Fetched {
 
         // A branch went to the head of a hot loop.
         m.buffer().bind(self.shared.hot);
-        let (go_on, call) = (m.buffer().label(), m.buffer().label());
+        let go_on = m.buffer().label();
         m.mov(second, Reg(roles.pc));
         Self::helper_at_branch(m, Helper::Look);
         m.jump_if(is(Cond::Eq, Reg(first), Imm(0)), go_on);
-        let target = Addr::at(roles.store, abi::store::TARGET);
-        m.jump_if(is(Cond::Ne, Reg(frame), Mem(Addr::at(stack, 0))), call);
-        m.lea(W64, stack, Addr::at(stack, NATIVE));
-        m.leave_to(target);
-        m.buffer().bind(call);
-        m.call(target);
+        Self::go_native(m, Addr::at(roles.store, abi::store::TARGET));
         m.jump(self.shared.returned);
         m.buffer().bind(go_on);
         Self::dispatch(m);
@@ -469,7 +448,24 @@ impl Fetched {
         m.int(IntOp::Shl, W64, second, Reg(second), Imm(abi::trap::CAUSE_BITS.into()));
         m.lea(W64, first, Addr::indexed(first, second, 0));
         m.mov(second, Mem(Addr::at(roles.store, abi::store::HELPERS)));
-        m.leave_to(Addr::at(second, Helper::Trap.stub()));
+        m.mov(second, Mem(Addr::at(second, Helper::Trap.stub())));
+        m.jump_to(second);
+    }
+
+    /// Goes to an entry, at a place that is not based on the second of `scratch`, with the current frame: in place of this activation, if
+    /// that was entered for it; otherwise by a call.
+    fn go_native<M: Masm>(m: &mut M, entry: Addr) {
+        let (frame, own, stack) = (M::ROLES.frame, M::ROLES.scratch[1], M::ROLES.stack);
+        let call = m.buffer().label();
+        m.jump_if(Self::is_entry::<M>(frame).inverse(), call);
+        m.lea(W64, stack, Addr::at(stack, NATIVE));
+        leave_to_entry(m, entry);
+        m.buffer().bind(call);
+        m.mov(own, Reg(frame));
+        m.mov(frame, Mem(M::ROLES.in_frame(own, abi::frame::CALLER)));
+        m.call(entry);
+        Self::behind(m);
+        m.mov(frame, Reg(Self::callee::<M>()));
     }
 
     /// Puts so many results of the frame, the first of which is in the first of `scratch`, into the caller's registers, and goes
@@ -496,14 +492,14 @@ impl Fetched {
         m.jump(again);
         m.buffer().bind(done);
         m.mov(frame, Reg(caller));
-        Self::own_instance(m);
+        own_instance(m);
         Self::dispatch(m);
     }
 
     /// Emits what handlers jump to when something is out of the ordinary.
     pub(super) fn out_of_line<M: Masm>(&mut self, m: &mut M) {
         let [first, second, third] = M::ROLES.scratch;
-        let (frame, stack, context) = (M::ROLES.frame, M::ROLES.stack, M::ROLES.context);
+        let (frame, stack) = (M::ROLES.frame, M::ROLES.stack);
         let pc = M::ROLES.interpreter.pc;
         while let Some((label, exit)) = self.exits.pop() {
             m.buffer().bind(label);
@@ -538,17 +534,12 @@ impl Fetched {
                 Exit::TailCall { offset } => {
                     place(m, offset);
                     Self::helper(m, Helper::TailCall);
-                    let (returned, call) = (m.buffer().label(), m.buffer().label());
+                    let returned = m.buffer().label();
                     m.jump_if(is(Cond::Eq, Reg(first), Imm(0)), returned);
                     // Of an instance that the portable interpreter runs.
-                    m.mov(context, Mem(M::ROLES.in_frame(frame, abi::frame::INSTANCE)));
-                    Self::memory_of(m);
-                    m.mov(second, Mem(Addr::at(M::ROLES.interpreter.store, abi::store::HELPERS)));
-                    m.jump_if(is(Cond::Ne, Reg(frame), Mem(Addr::at(stack, 0))), call);
-                    m.lea(W64, stack, Addr::at(stack, NATIVE));
-                    m.leave_to(Addr::at(second, Helper::Interpret.stub()));
-                    m.buffer().bind(call);
-                    m.call(Addr::at(second, Helper::Interpret.stub()));
+                    own_instance(m);
+                    m.mov(third, Mem(Addr::at(M::ROLES.interpreter.store, abi::store::HELPERS)));
+                    Self::go_native(m, Addr::at(third, Helper::Interpret.stub()));
                     m.jump(self.shared.returned);
                     m.buffer().bind(returned);
                     m.mov(first, Mem(M::ROLES.in_frame(frame, 0)));

@@ -270,7 +270,7 @@ impl<M: Masm> Operands<M> for Fetched {
     #[inline(always)]
     fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr) {
         let slot = self.slot(m, lane);
-        m.store_float_slot(slot, result);
+        m.store_float(W64, slot, result);
         self.leaves = Leaves::Float(lane);
     }
 

@@ -20,7 +20,7 @@ pub(in crate::template) fn branch_unary<M: Masm>(m: &mut M, o: &mut impl Operand
         BranchUnaryOp::BrNez => Cond::Ne,
         BranchUnaryOp::BrEqz => Cond::Eq,
     };
-    let a = o.int(m, a);
+    let a = o.first_int(m, a);
     o.branch(m, Test { cond, width: W32, a, b: Imm(0) }, target);
 }
 
@@ -76,7 +76,7 @@ pub(in crate::template) fn branch<M: Masm>(m: &mut M, o: &mut impl Operands<M>, 
     };
     match row {
         Ok((cond, width)) => {
-            let (a, b) = (o.int(m, a), o.int(m, b));
+            let (a, b) = (o.first_int(m, a), o.int(m, b));
             o.branch(m, Test { cond, width, a, b }, target);
         }
         Err((cond, width)) => {
@@ -116,6 +116,6 @@ pub(in crate::template) fn branch_imm<M: Masm>(m: &mut M, o: &mut impl Operands<
         B::BrAnyI64Imm => (Cond::Any, W64),
         B::BrNoneI64Imm => (Cond::None, W64),
     };
-    let (a, b) = (o.int(m, a), o.imm32(m, b, width));
+    let (a, b) = (o.first_int(m, a), o.imm32(m, b, width));
     o.branch(m, Test { cond, width, a, b }, target);
 }

@@ -28,7 +28,7 @@ fn table<M: Masm>(m: &mut M, o: &mut impl Operands<M>, table: Lane) -> Gpr {
 fn table_element<M: Masm>(m: &mut M, o: &mut impl Operands<M>, of: Lane, index: Lane) -> Addr {
     let index = o.int(m, index);
     let record = table(m, o, of);
-    let index = in_register(m, index, M::ROLES.scratch[0]);
+    let index = in_register(m, W32, index, M::ROLES.scratch[0]);
     let len = Mem(Addr::at(record, abi::table::LEN));
     let beyond = Test { cond: Cond::GeU, width: W64, a: Reg(index), b: len };
     o.trap_if(m, beyond, TrapCause::TableOutOfBounds);
@@ -50,7 +50,7 @@ pub(in crate::template) fn table_set<M: Masm>(m: &mut M, o: &mut impl Operands<M
     let [index, value, table] = TableSet::LANES;
     let at = table_element(m, o, table, index);
     let value = o.int(m, value);
-    let value = in_register(m, value, M::ROLES.scratch[2]);
+    let value = in_register(m, W64, value, M::ROLES.scratch[2]);
     m.store_slot(at, Reg(value));
 }
 

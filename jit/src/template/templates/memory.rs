@@ -67,7 +67,7 @@ fn place<M: Masm>(m: &mut M, base: Gpr, offset: Int) -> Addr {
 #[inline(always)]
 fn plain_place<M: Masm>(m: &mut M, o: &mut impl Operands<M>, addr: Lane, offset: Lane) -> Addr {
     let base = o.int(m, addr);
-    let base = in_register(m, base, M::ROLES.scratch[1]);
+    let base = in_register(m, W32, base, M::ROLES.scratch[1]);
     let offset = o.field(m, offset, 2);
     place(m, base, offset)
 }
@@ -87,7 +87,7 @@ fn indexed_place<M: Masm>(
             (Reg(other), 0)
         }
     };
-    let (base, index) = (in_register(m, base, sum), in_register(m, index, other));
+    let (base, index) = (in_register(m, W32, base, sum), in_register(m, W32, index, other));
     let offset = o.field(m, offset, 2);
     m.lea(W32, sum, Addr::indexed(base, index, shift));
     place(m, sum, offset)
@@ -116,7 +116,8 @@ fn store_to<M: Masm>(m: &mut M, o: &mut impl Operands<M>, stored: Stored, value:
     match stored {
         Ok(access) => {
             let value = o.int(m, value);
-            let value = in_register(m, value, M::ROLES.scratch[0]);
+            let width = if access == Access::U64 { W64 } else { W32 };
+            let value = in_register(m, width, value, M::ROLES.scratch[0]);
             o.may_fault(m);
             m.store(access, at, value);
         }
@@ -214,7 +215,7 @@ pub(in crate::template) fn global_set<M: Masm>(m: &mut M, o: &mut impl Operands<
     let at = global(m, index);
     if o.is_float(value) {
         match o.float(m, value) {
-            Reg(r) => m.store_float_slot(at, r),
+            Reg(r) => m.store_float(W64, at, r),
             Mem(from) => m.store_slot(at, Mem(from)),
             Imm(bits) => m.store_slot(at, Imm(bits)),
         }

@@ -3,7 +3,7 @@
 use bytecode_spec::TrapCause;
 use bytecode_spec::isa::{Binary, BinaryImm, BinaryImmOp, BinaryOp, Unary, UnaryOp};
 
-use super::as_float;
+use super::{as_float, in_register};
 use crate::template::masm::Value::{Imm, Mem, Reg};
 use crate::template::masm::Width::{W32, W64};
 use crate::template::masm::{
@@ -142,7 +142,7 @@ fn int_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>, to: ToInt, from:
 #[inline(always)]
 fn int_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: IntUnary, width: Width) {
     let [dst, a] = Unary::LANES;
-    let a = o.int(m, a);
+    let a = o.first_int(m, a);
     let result = o.result(dst);
     m.int_unary(op, width, result, a);
     o.define(m, dst, result);
@@ -151,7 +151,7 @@ fn int_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: IntUnary, width: 
 #[inline(always)]
 fn eqz<M: Masm>(m: &mut M, o: &mut impl Operands<M>, width: Width) {
     let [dst, a] = Unary::LANES;
-    let a = o.int(m, a);
+    let a = o.first_int(m, a);
     let result = o.result(dst);
     m.set(Test { cond: Cond::Eq, width, a, b: Imm(0) }, result);
     o.define(m, dst, result);
@@ -169,7 +169,7 @@ fn float_unary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: FloatUnary, wid
 #[inline(always)]
 fn float_from_int<M: Masm>(m: &mut M, o: &mut impl Operands<M>, from: FromInt, width: Width) {
     let [dst, a] = Unary::LANES;
-    let a = o.int(m, a);
+    let a = o.first_int(m, a);
     let result = o.float_result(dst);
     m.float_from_int(from, width, result, a);
     o.float_define(m, dst, result);
@@ -200,7 +200,7 @@ fn bits_from_float<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
 #[inline(always)]
 fn float_from_bits<M: Masm>(m: &mut M, o: &mut impl Operands<M>) {
     let [dst, a] = Unary::LANES;
-    let a = o.int(m, a);
+    let a = o.first_int(m, a);
     let result = o.float_result(dst);
     match a {
         Reg(r) => m.float_from_bits(result, r),
@@ -294,6 +294,8 @@ pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, 
     });
     match row {
         Ok(row) => {
+            let commutes = matches!(row, IntBinary::Op(op, _) if op.commutes());
+            let (a, b) = if commutes && o.is_at_hand(m, b) { (b, a) } else { (a, b) };
             let b = o.int(m, b);
             int_binary(m, o, row, dst, a, b);
         }
@@ -348,13 +350,13 @@ pub(in crate::template) fn binary_imm<M: Masm>(m: &mut M, o: &mut impl Operands<
 fn int_binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, row: IntBinary, dst: Lane, a: Lane, b: Int) {
     match row {
         IntBinary::Op(op, width) => {
-            let a = o.int(m, a);
+            let a = o.first_int(m, a);
             let result = o.result(dst);
             m.int(op, width, result, a, b);
             o.define(m, dst, result);
         }
         IntBinary::Set(cond, width) => {
-            let a = o.int(m, a);
+            let a = o.first_int(m, a);
             let result = o.result(dst);
             m.set(Test { cond, width, a, b }, result);
             o.define(m, dst, result);
@@ -385,7 +387,6 @@ fn divide<M: Masm>(
     if known.is_none() {
         o.trap_if(m, zero, TrapCause::IntegerDivideByZero);
     }
-    let divisor = M::ROLES.scratch[1];
     let done = o.label(m);
     let dividend = o.int(m, a);
     let result = o.result(dst);
@@ -411,13 +412,7 @@ fn divide<M: Masm>(
         }
         m.buffer().bind(fine);
     }
-    let divisor = match b {
-        Reg(r) => r,
-        Mem(_) | Imm(_) => {
-            m.mov(divisor, b);
-            divisor
-        }
-    };
+    let divisor = in_register(m, width, b, M::ROLES.scratch[1]);
     m.divide(op, width, result, dividend, divisor);
     m.buffer().bind(done);
     o.define(m, dst, result);

@@ -77,6 +77,7 @@ pub(super) const FLOAT_FROM_INT: Form = Form::escaped(0x2a);
 pub(super) const SHIFT: Form = Form::new(0xd3);
 /// The same by an immediate of 8 bits.
 pub(super) const SHIFT_IMM8: Form = Form::new(0xc1);
+pub(super) const XOR: Form = Form::new(0x33);
 pub(super) const TEST: Form = Form::new(0x85);
 /// With an immediate of 8 bits; its register is 0.
 pub(super) const TEST_IMM8: Form = Form::new(0xf6).bytes();
@@ -84,6 +85,8 @@ pub(super) const TEST_IMM8: Form = Form::new(0xf6).bytes();
 pub(super) const TEST_IMM: Form = Form::new(0xf7);
 /// With an immediate of 8 bits; its register is 2.
 pub(super) const ADC_IMM8: Form = Form::new(0x83);
+/// The same; its register is 5.
+pub(super) const SUB_IMM8: Form = ADC_IMM8;
 pub(super) const CMOVNE: Form = Form::escaped(0x45).wide();
 /// Its register is 2 for a call, 4 for a jump.
 pub(super) const GO: Form = Form::new(0xff);
@@ -91,12 +94,11 @@ pub(super) const GO: Form = Form::new(0xff);
 pub(super) const MOVAPS: Form = Form::escaped(0x28);
 pub(super) const XORPS: Form = Form::escaped(0x57);
 pub(super) const STORE_PAIR: Form = Form::escaped(0x11);
-/// Of the lower half; as `STORE_F64`, but shorter.
-pub(super) const STORE_LOW: Form = Form::escaped(0x13);
 pub(super) const LOAD_F32: Form = Form::escaped(0x10).prefixed(0xf3);
 pub(super) const LOAD_F64: Form = Form::escaped(0x10).prefixed(0xf2);
 pub(super) const STORE_F32: Form = Form::escaped(0x11).prefixed(0xf3);
-pub(super) const STORE_F64: Form = Form::escaped(0x11).prefixed(0xf2);
+/// `movlps`, which is shorter than `movsd`.
+pub(super) const STORE_F64: Form = Form::escaped(0x13);
 
 /// Integer instructions with two operands, by the number that is part of their opcodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What the integer methods are made of.
 
 use super::forms::{
-    Alu, IMUL, IMUL_IMM, IMUL_IMM8, Place, SHIFT, SHIFT_IMM8, TEST, TEST_IMM, TEST_IMM8, UNARY, is_byte,
+    Alu, IMUL, IMUL_IMM, IMUL_IMM8, LOAD, Place, SHIFT, SHIFT_IMM8, TEST, TEST_IMM, TEST_IMM8, UNARY, is_byte,
 };
 use super::{RAX, RCX, X86_64, immediate};
 use crate::template::masm::Value::{Imm, Mem, Reg};
@@ -9,15 +9,27 @@ use crate::template::masm::Width::W32;
 use crate::template::masm::{Addr, Cond, Gpr, Int, IntOp, Masm, Test, Width};
 
 impl X86_64 {
-    /// The operand, or a register that holds it if it is an immediate of more than 32 bits.
+    /// The second operand, or a register that holds it if it is an immediate of more than 32 bits, beside a first one.
     #[inline(always)]
-    pub(super) fn small(&mut self, width: Width, operand: Int) -> Int {
+    pub(super) fn small(&mut self, width: Width, operand: Int, first: Int) -> Int {
         match operand {
             Imm(bits) if immediate(width, bits).is_none() => {
-                self.mov(RAX, operand);
-                Reg(RAX)
+                let free = if first == Reg(RAX) { RCX } else { RAX };
+                self.mov(free, operand);
+                Reg(free)
             }
             Reg(_) | Mem(_) | Imm(_) => operand,
+        }
+    }
+
+    /// `dst` = the bits of the operand that there are, with zeros above: to copy 32 takes shorter instructions.
+    #[inline(always)]
+    pub(super) fn take(&mut self, width: Width, dst: Gpr, from: Int) {
+        match from {
+            Reg(r) if r == dst => {}
+            Reg(r) => self.form(LOAD.of(width), dst.0, r.into()),
+            Mem(at) => self.form(LOAD.of(width), dst.0, at.into()),
+            Imm(_) => self.mov(dst, from),
         }
     }
 
@@ -60,18 +72,18 @@ impl X86_64 {
             }
         };
         if let Imm(count) = b {
-            self.mov(dst, a);
+            self.take(width, dst, a);
             return self.form_imm(SHIFT_IMM8.of(width), number, dst.into(), count as u32 & bits, 1);
         }
-        self.mov(RCX, b);
-        self.mov(dst, a);
+        self.take(W32, RCX, b);
+        self.take(width, dst, a);
         self.form(SHIFT.of(width), number, dst.into());
     }
 
     /// `dst = a op b`.
     #[inline(always)]
     pub(super) fn arithmetic(&mut self, op: Alu, width: Width, dst: Gpr, a: Int, b: Int) {
-        let b = self.small(width, b);
+        let b = self.small(width, b, a);
         match (op, a, b) {
             // Reads before it writes, and takes no flags.
             (Alu::Add, Reg(a), Imm(bits)) if a != dst => self.lea(width, dst, Addr::at(a, bits as i32)),
@@ -84,14 +96,14 @@ impl X86_64 {
             }
             (_, _, Reg(b)) if b == dst && op != Alu::Sub => self.alu(op, width, dst, a),
             _ => {
-                self.mov(dst, a);
+                self.take(width, dst, a);
                 self.alu(op, width, dst, b);
             }
         }
     }
 
     pub(super) fn multiply(&mut self, width: Width, dst: Gpr, a: Int, b: Int) {
-        let b = self.small(width, b);
+        let b = self.small(width, b, a);
         match (a, b) {
             (Reg(r), Imm(bits)) if is_byte(bits as i32) => {
                 self.form_imm(IMUL_IMM8.of(width), dst.0, r.into(), bits as u32, 1);
@@ -102,15 +114,15 @@ impl X86_64 {
             (Reg(r), Reg(s)) if s == dst => self.form(IMUL.of(width), dst.0, r.into()),
             (Mem(at), Reg(s)) if s == dst => self.form(IMUL.of(width), dst.0, at.into()),
             (_, Imm(_)) => {
-                self.mov(dst, a);
+                self.take(width, dst, a);
                 self.multiply(width, dst, Reg(dst), b);
             }
             (_, Reg(r)) => {
-                self.mov(dst, a);
+                self.take(width, dst, a);
                 self.form(IMUL.of(width), dst.0, r.into());
             }
             (_, Mem(at)) => {
-                self.mov(dst, a);
+                self.take(width, dst, a);
                 self.form(IMUL.of(width), dst.0, at.into());
             }
         }
@@ -119,10 +131,10 @@ impl X86_64 {
     /// Sets the flags for a test.
     #[inline(always)]
     pub(super) fn compare(&mut self, Test { cond, width, a, b }: Test) {
-        let b = self.small(width, b);
+        let b = self.small(width, b, a);
         let a = match (a, b) {
             (Mem(_), Mem(_)) | (Imm(_), _) => {
-                self.mov(RAX, a);
+                self.take(width, RAX, a);
                 Reg(RAX)
             }
             (Reg(_) | Mem(_), _) => a,

@@ -2,7 +2,7 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::{Code, RAX, RCX, RDI, RDX, RSI, X86_64, forms};
+use super::{Code, R15, RAX, RCX, RDI, RDX, RSI, X86_64, forms};
 use crate::abi::{frame, instance, memory, slot, store};
 use crate::template::masm::{Addr, Gpr, Masm};
 use crate::template::stubs::Boundary;
@@ -13,7 +13,7 @@ impl X86_64 {
     /// Puts the arguments of the register convention where the frame convention has them.
     fn take_slot(&mut self) {
         x64!(self,
-            mov rbx, rdi; mov rax, rsi; mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE]
+            mov rbx, rdi; mov rax, rsi; mov rcx, r15; mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE]
         );
     }
 }
@@ -21,20 +21,21 @@ impl X86_64 {
 impl Boundary for X86_64 {
     const ARGUMENTS: [Gpr; 6] = [RDI, RSI, RDX, RCX, Gpr(8), Gpr(9)];
     const FREE: Gpr = RAX;
+    const OPTIMIZED_FRAME: Gpr = R15;
 
     fn enter_from_host(&mut self) {
         let stopped = self.0.label();
         x64!(self,
-            push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14; push r15;
-            lea r15, [rsi + BIAS]; mov rbx, rdx; mov rax, rcx;
+            push rbp; push rbx; push r12; push r13; push r14; push r15;
+            mov rbx, rdx; mov rax, rcx; lea rcx, [rsi + BIAS]; mov rbp, [rsi + frame::CALLER];
             mov r14, [rbx + instance::MEMORY]; mov r14, [r14 + memory::BASE];
-            mov rcx, [rbx + instance::STORE]; push QWORD [rcx + store::SEGMENT]
+            mov rsi, [rbx + instance::STORE]; push QWORD [rsi + store::SEGMENT]
         );
         // lea rdx, [rip + stopped]
         self.0.put([0x48, 0x8d, 0x15]);
         self.distance(stopped);
-        x64!(self, push rdx; mov [rcx + store::SEGMENT], rsp; sub rsp, 8; call rdi; add rsp, 16);
-        x64!(self, mov [r15 - BIAS], rax; mov rbx, [r15 + frame::INSTANCE - BIAS]; xor eax, eax);
+        x64!(self, push rdx; mov [rsi + store::SEGMENT], rsp; push rcx; call rdi; pop rcx; pop rdx);
+        x64!(self, mov [rcx - BIAS], rax; mov rbx, [rcx + frame::INSTANCE - BIAS]; xor eax, eax);
         self.0.bind(stopped);
         x64!(self,
             mov rcx, [rbx + instance::STORE]; pop QWORD [rcx + store::SEGMENT];
@@ -53,11 +54,12 @@ impl Boundary for X86_64 {
         self.distance(returned);
         x64!(self, cmp[rsp], rax);
         self.jump_on(Code::Equal, is_saved);
-        x64!(self, push rbp; mov rbp, rsp; push rbx; push r12; push r13; push r14);
+        x64!(self, push rbp; push rbx; push r12; push r13; push r14; push r15; sub rsp, 8);
+        x64!(self, mov rbp, [r15 + frame::CALLER - BIAS]);
         self.take_slot();
         x64!(self, call QWORD [rax + slot::ENTRY]);
         self.0.bind(returned);
-        x64!(self, pop r14; pop r13; pop r12; pop rbx; pop rbp; ret);
+        x64!(self, add rsp, 8; pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp; ret);
         self.0.bind(is_saved);
         self.take_slot();
         x64!(self, jmp QWORD [rax + slot::ENTRY]);
@@ -65,7 +67,7 @@ impl Boundary for X86_64 {
 
     fn call_runtime(&mut self, at: Addr) {
         // The third argument is in its register already.
-        x64!(self, lea rdi, [r15 - BIAS]; mov rsi, rcx);
+        x64!(self, lea rdi, [rbp - BIAS]; mov rsi, rcx);
         self.form(forms::GO, 2, at.into());
     }
 }
