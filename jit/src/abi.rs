@@ -390,7 +390,7 @@ pub struct Stubs {
 pub const HANDLERS: i32 = 2 * Helper::COUNT as i32 * 8;
 
 /// What generated code goes to for what it does not do itself. It calls a stub, with the table of helpers in the first scratch
-/// register, the instruction's [place] in the second, and a record, where there is one, in the third; the stub calls a function of the
+/// register unless the instance context has the stub's address, the instruction's [place] in the second, and a record, where there is one, in the third; the stub calls a function of the
 /// runtime, `extern "C"`, with the frame and these, and comes back unless that says to stop: then it goes to the entry from the
 /// host. Optimized code calls the runtime's functions itself; what it goes to gets the instance context as its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

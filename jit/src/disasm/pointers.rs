@@ -84,7 +84,7 @@ impl<'a> Pointers<'a> {
     }
 
     fn set(&mut self, dst: Gpr, pointer: Pointer) {
-        // The fixed roles are never left, but for a callee's.
+        // The fixed roles are never left.
         if dst != self.roles.context && dst != self.roles.frame {
             self.known[usize::from(dst.0)] = pointer;
         }

@@ -424,7 +424,7 @@ pub trait Masm {
     fn float_from_bits(&mut self, dst: Fpr, a: Gpr);
     /// `dst` = the bits.
     fn bits_from_float(&mut self, dst: Gpr, a: Fpr);
-    /// `dst` = 1 if the test is true, else 0; may clobber `scratch[0]`.
+    /// `dst` = 1 if the test is true, else 0; may clobber the first two of `scratch`.
     fn set(&mut self, test: Test, dst: Gpr);
     /// `dst` = 1 if the test is true, else 0; may clobber the first two of `scratch` and all of `float_scratch`.
     fn set_float(&mut self, test: FloatTest, dst: Gpr);
@@ -433,7 +433,8 @@ pub trait Masm {
 
     /// Goes to `to`.
     fn jump(&mut self, to: Label);
-    /// Goes to `to` if the test is true; may clobber `scratch[0]` if an operand is an immediate.
+    /// Goes to `to` if the test is true; may clobber `scratch[0]` if an operand is an immediate, or both are in memory, and the second of
+    /// `scratch` if the first operand is in the first and the other a large immediate.
     fn jump_if(&mut self, test: Test, to: Label);
     /// Goes to `to` if the test is true; may clobber `scratch[0]` if an operand is an immediate, and all of `float_scratch`.
     fn jump_if_float(&mut self, test: FloatTest, to: Label);

@@ -2,8 +2,8 @@
 //! file a machine.
 //!
 //! Read in this order: [`masm`] (machine ideas), [`buffer`] (bytes and labels), [`operands`] (where operands come from),
-//! `templates`, `convention` (how functions are entered and left), `pins` (which registers live in machine registers), [`compile`] (tier 1), [`interpreter`] (tier 0), [`stubs`]
-//! (what an engine needs once), [`x86_64`], [`aarch64`].
+//! `templates`, `convention` (how functions are entered and left), `pins` (which registers live in machine registers), [`compile`]
+//! (tier 1), [`interpreter`] (tier 0), [`stubs`] (what an engine needs once), [`x86_64`], [`aarch64`].
 
 pub mod masm;
 pub mod buffer;

@@ -24,8 +24,8 @@ pub trait Boundary: Masm {
     /// Goes to where that says.
     fn stop(&mut self);
     /// Goes from the register convention, with context and slot, to the slot's entry of the frame convention, which keeps none of
-    /// the registers that optimized code wants kept. They are saved, with what it has where the frame convention has the caller's frame, unless what would be returned to is this code itself: so
-    /// tail calls may cross between the conventions for ever.
+    /// the registers that optimized code wants kept. They are saved, with what it has where the frame convention has the caller's
+    /// frame, unless what would be returned to is this code itself: so tail calls may cross between the conventions for ever.
     fn to_frame(&mut self);
     /// Calls the function whose address is at `at`, of the host's calling convention, with the frame and the last two of
     /// `scratch`; all but the fixed roles are lost. The result is in `scratch[0]`. `at` is based on `scratch[0]`.

@@ -169,7 +169,8 @@ fn as_float(operand: Int) -> Float {
 fn in_register<M: Masm>(m: &mut M, width: Width, operand: Int, scratch: Gpr) -> Gpr {
     match operand {
         Reg(r) => return r,
-        Mem(at) if width == W32 => m.load(Access::U32, scratch, at),
+        // Beside an index, not all machines have it.
+        Mem(at) if width == W32 && at.index.is_none() => m.load(Access::U32, scratch, at),
         Mem(_) | Imm(_) => m.mov(scratch, operand),
     }
     scratch

@@ -9,6 +9,7 @@ use crate::os::CodeRange;
 /// Objects start at multiples of this, so that code is aligned as its compiler aligned it.
 const ALIGNMENT: usize = 64;
 const _: () = assert!(ALIGNMENT.is_multiple_of(strata_jit::optimizing::LINE as usize));
+const _: () = assert!(ALIGNMENT.is_multiple_of(CodeRange::LINE));
 
 /// The code memory of an engine.
 #[derive(Debug)]

@@ -50,8 +50,6 @@ impl Drop for Reservation {
     }
 }
 
-/// Bytes of code that are of one kind: no more than code starts at multiples of.
-const LINE: usize = 64;
 /// Lines that a word of bits is for.
 const LINES: usize = u64::BITS as usize;
 
@@ -72,7 +70,17 @@ unsafe impl Send for CodeRange {}
 // SAFETY: as above.
 unsafe impl Sync for CodeRange {}
 
+/// So many words that are zero; what is not used of them takes neither time nor memory.
+fn zeros(words: usize) -> Box<[AtomicU64]> {
+    let words = Box::into_raw(vec![0_u64; words].into_boxed_slice());
+    // SAFETY: atomic words have the size and alignment of plain ones on this system, and any bits.
+    unsafe { Box::from_raw(words as *mut [AtomicU64]) }
+}
+
 impl CodeRange {
+    /// Bytes of code that are of one kind: code starts at multiples of it.
+    pub(crate) const LINE: usize = 64;
+
     /// Maps so many bytes, a multiple of the page size; `None` where the system refuses, such as executable memory.
     pub(crate) fn new(bytes: usize) -> Option<CodeRange> {
         // SAFETY: a new file.
@@ -101,7 +109,7 @@ impl CodeRange {
             writable: writable?,
             executable: executable?,
             bytes,
-            optimized: (0..bytes.div_ceil(LINE * LINES)).map(|_| AtomicU64::new(0)).collect(),
+            optimized: zeros(bytes.div_ceil(CodeRange::LINE * LINES)),
             #[cfg(target_arch = "aarch64")]
             file,
         })
@@ -146,7 +154,7 @@ impl CodeRange {
 
     /// Notes whether the code in a place is optimized: the signal handler has to know where such code has its frame.
     pub(crate) fn set_optimized(&self, offset: usize, bytes: usize, is_optimized: bool) {
-        for line in offset / LINE..(offset + bytes).div_ceil(LINE) {
+        for line in offset / CodeRange::LINE..(offset + bytes).div_ceil(CodeRange::LINE) {
             let (word, bit) = (&self.optimized[line / LINES], 1 << (line % LINES));
             if is_optimized {
                 word.fetch_or(bit, Ordering::Relaxed);
@@ -264,12 +272,17 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
     let address = program_counter(registers);
     for watched in &WATCHED {
         let start = watched.start.load(Ordering::Acquire);
-        if start > CLAIMED && (start..watched.end.load(Ordering::Acquire)).contains(&address) {
-            let line = (address - start) / LINE;
+        let end = watched.end.load(Ordering::Acquire);
+        let optimized = watched.optimized.load(Ordering::Acquire);
+        let (stub, safepoint) =
+            (watched.stub.load(Ordering::Acquire), watched.safepoint.load(Ordering::Acquire));
+        // Another range may have got the place meanwhile; the one that this code is in lives.
+        let is_one = start > CLAIMED && watched.start.load(Ordering::Acquire) == start;
+        if is_one && (start..end).contains(&address) {
+            let line = (address - start) / CodeRange::LINE;
             // SAFETY: a range that code runs in lives, and has a bit for each line.
-            let lines = unsafe { &*watched.optimized.load(Ordering::Acquire).add(line / LINES) };
+            let lines = unsafe { &*optimized.add(line / LINES) };
             if lines.load(Ordering::Relaxed) >> (line % LINES) & 1 == 1 {
-                let safepoint = watched.safepoint.load(Ordering::Acquire);
                 // SAFETY: the system tells a handler for these signals which address it is that could not be reached; and what
                 // runs can be read.
                 let (is_null, code) = unsafe {
@@ -285,7 +298,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
                 }
                 take_frame(registers);
             }
-            return resume_at(registers, watched.stub.load(Ordering::Acquire), address);
+            return resume_at(registers, stub, address);
         }
     }
     let place = SIGNALS.iter().position(|&known| known == signal).unwrap_or(0);
@@ -383,6 +396,13 @@ const FRAME: usize = 29;
 /// The same of optimized code.
 #[cfg(target_arch = "aarch64")]
 const OPTIMIZED_FRAME: usize = 21;
+#[cfg(target_arch = "aarch64")]
+const _: () = {
+    use strata_jit::template::{host::Machine, masm::Masm, stubs::Boundary};
+    assert!(Machine::ROLES.scratch[0].0 as usize == FIRST_SCRATCH);
+    assert!(Machine::ROLES.frame.0 as usize == FRAME);
+    assert!(Machine::OPTIMIZED_FRAME.0 as usize == OPTIMIZED_FRAME);
+};
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn program_counter(_: &libc::mcontext_t) -> usize {

@@ -23,6 +23,8 @@ impl Reservation {
 pub(crate) enum CodeRange {}
 
 impl CodeRange {
+    pub(crate) const LINE: usize = 64;
+
     pub(crate) fn new(_bytes: usize) -> Option<CodeRange> {
         None
     }

@@ -109,7 +109,7 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
             && let Some((reg, _)) = self.held
             && test.a == InReg(M::ROLES.scratch[0])
         {
-            // What comes before clobbers that.
+            // What comes before may leave for code that clobbers that.
             test.a = Mem(slot::<M>(reg));
         }
         self.poll_if_backward(m, displacement);
