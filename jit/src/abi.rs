@@ -390,8 +390,8 @@ pub struct Stubs {
 pub const HANDLERS: i32 = 2 * Helper::COUNT as i32 * 8;
 
 /// What generated code goes to for what it does not do itself. It calls a stub, with the table of helpers in the first scratch
-/// register unless the instance context has the stub's address, the instruction's [place] in the second, and a record, where there is one, in the third; the stub calls a function of the
-/// runtime, `extern "C"`, with the frame and these, and comes back unless that says to stop: then it goes to the entry from the
+/// register unless the instance context has the stub's address, the instruction's [place] in the second, and a record, where there is
+/// one, in the third; the stub calls a function of the runtime, `extern "C"`, with the frame and these, and comes back unless that says to stop: then it goes to the entry from the
 /// host. Optimized code calls the runtime's functions itself; what it goes to gets the instance context as its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
@@ -441,8 +441,8 @@ pub enum Helper {
     /// Called by the [safepoint](crate::optimizing::safepoint) of optimized code, `(frame, address) -> status`: as `Safepoint`, at the poll
     /// that ends at the address. There is no stub.
     Poll = 16,
-    /// Called by template code in loops, with the place in the second scratch register: [`Safepoint`](Self::Safepoint) there, whose stub
-    /// keeps all pinned registers. There is no function.
+    /// Called by template code in loops, and before tail calls, with the place in the second scratch register:
+    /// [`Safepoint`](Self::Safepoint) there, whose stub keeps all pinned registers. There is no function.
     LoopSafepoint = 17,
 }
 

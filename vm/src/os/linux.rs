@@ -70,6 +70,18 @@ unsafe impl Send for CodeRange {}
 // SAFETY: as above.
 unsafe impl Sync for CodeRange {}
 
+/// Whether the code at an offset in a range with these bits is optimized.
+///
+/// # Safety
+///
+/// The range lives, and the offset is within.
+unsafe fn is_optimized(bits: *const AtomicU64, offset: usize) -> bool {
+    let line = offset / CodeRange::LINE;
+    // SAFETY: there is a bit for each line of the range.
+    let lines = unsafe { (*bits.add(line / LINES)).load(Ordering::Relaxed) };
+    lines >> (line % LINES) & 1 == 1
+}
+
 /// So many words that are zero; what is not used of them takes neither time nor memory.
 fn zeros(words: usize) -> Box<[AtomicU64]> {
     let words = Box::into_raw(vec![0_u64; words].into_boxed_slice());
@@ -279,19 +291,17 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut li
         // Another range may have got the place meanwhile; the one that this code is in lives.
         let is_one = start > CLAIMED && watched.start.load(Ordering::Acquire) == start;
         if is_one && (start..end).contains(&address) {
-            let line = (address - start) / CodeRange::LINE;
-            // SAFETY: a range that code runs in lives, and has a bit for each line.
-            let lines = unsafe { &*optimized.add(line / LINES) };
-            if lines.load(Ordering::Relaxed) >> (line % LINES) & 1 == 1 {
-                // SAFETY: the system tells a handler for these signals which address it is that could not be reached; and what
-                // runs can be read.
-                let (is_null, code) = unsafe {
-                    ((*info).si_addr().is_null(), ptr::with_exposed_provenance::<[u8; 4]>(address).read())
-                };
-                // Memory is elsewhere.
+            // SAFETY: a range that code runs in lives.
+            if unsafe { is_optimized(optimized, address - start) } {
+                // SAFETY: the system tells a handler for these signals which address it is that could not be reached. Memory is
+                // elsewhere.
+                let is_null = unsafe { (*info).si_addr().is_null() };
+                // SAFETY: what runs can be read, to the end of its range.
+                let code = (address + size_of::<[u8; 4]>() <= end)
+                    .then(|| unsafe { ptr::with_exposed_provenance::<[u8; 4]>(address).read() });
                 if is_null
                     && safepoint != 0
-                    && let Some(length) = HOST.poll_length(code)
+                    && let Some(length) = code.and_then(|code| HOST.poll_length(code))
                 {
                     // SAFETY: the code keeps nothing below its stack pointer.
                     return unsafe { call_from(registers, safepoint, address + length) };
@@ -480,6 +490,21 @@ mod tests {
     fn fault() {
         // SAFETY: not at all: this is to fault.
         unsafe { ptr::without_provenance_mut::<u8>(8).write_volatile(1) }
+    }
+
+    #[test]
+    fn lines_of_code_are_optimized_until_others_take_their_place() {
+        let Some(range) = CodeRange::new(1 << 16) else { return };
+        let optimized = |offset| {
+            // SAFETY: the range lives, and the offsets below are within.
+            unsafe { is_optimized(range.optimized.as_ptr(), offset) }
+        };
+        range.set_optimized(4096 - 64, 130, true);
+        let around = [4031, 4032, 4095, 4096, 4096 + 127, 4096 + 128];
+        assert_eq!(around.map(optimized), [false, true, true, true, true, false]);
+        range.set_optimized(4096, 64, false);
+        assert_eq!(around.map(optimized), [false, true, true, false, true, false]);
+        assert!(!optimized((1 << 16) - 1));
     }
 
     #[test]
