@@ -444,6 +444,13 @@ macro_rules! define_isa {
             /// Every opcode, in the order of the codes.
             pub const ALL: &[Op] = &[$($(Op::$op,)*)*];
 
+            /// The opcode of that code.
+            // A match, which compiles to no more than a comparison with the last code.
+            #[inline(always)]
+            pub const fn from_code(code: u16) -> Option<Op> {
+                match code { $($($code => Some(Op::$op),)*)* _ => None }
+            }
+
             /// What the table says of it.
             #[inline(always)]
             pub const fn info(self) -> &'static OpInfo {
@@ -614,17 +621,17 @@ macro_rules! define_isa {
             )*
         }
 
-        /// Visits the instruction with opcode `op` whose fixed part is given; also gives its length in words. As [`visit`], but
+        /// Visits the instruction with opcode `op` whose fixed part the visitor has; also gives its length in words. As [`visit`], but
         /// through a function of its own for each opcode, so that methods that are inlined know which it is.
         #[inline(always)]
-        pub fn visit_apart<V: Visitor>(op: Op, fixed: &Fixed, visitor: &mut V) -> (V::Output, usize) {
-            let functions: &[fn(&mut V, &Fixed) -> (V::Output, usize); Op::ALL.len()] = &[$($(
-                |visitor, fixed| {
-                    let (operands, length) = $shape::read(fixed);
+        pub fn visit_apart<V: Visitor + AsRef<Fixed>>(op: Op, visitor: &mut V) -> (V::Output, usize) {
+            let functions: &[fn(&mut V) -> (V::Output, usize); Op::ALL.len()] = &[$($(
+                |visitor| {
+                    let (operands, length) = $shape::read(visitor.as_ref());
                     (visitor.$visit($shape_op::$op, operands), length)
                 },
             )*)*];
-            functions[op as usize](visitor, fixed)
+            functions[op as usize](visitor)
         }
 
         /// Visits the instruction with opcode `op` that starts at `words`; also gives its length in words.
@@ -651,12 +658,6 @@ const _: () = {
 };
 
 impl Op {
-    /// The opcode of that code.
-    #[inline(always)]
-    pub fn from_code(code: u16) -> Option<Op> {
-        Op::ALL.get(usize::from(code)).copied()
-    }
-
     /// The opcode of that name in Rust, such as `AddI64`.
     pub fn from_name(name: &str) -> Option<Op> {
         Op::ALL.iter().copied().find(|op| op.info().name() == name)

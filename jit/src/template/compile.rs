@@ -59,6 +59,8 @@ pub enum Refusal {
 
 /// So many bytes of code a function may have, at most: frames and branches are then within reach.
 const MAX_CODE: u32 = 1 << 28;
+/// No position of code.
+const NOWHERE: u32 = u32::MAX;
 /// So many registers are cleared one by one.
 const MAX_CLEARED: u32 = 20;
 
@@ -94,12 +96,28 @@ struct Driver<H> {
     /// The targets of all tables.
     targets: Vec<Label>,
     shared: Vec<(Label, Shared)>,
-    /// The register whose value `scratch[0]` holds too, at that position of the code.
-    held: Option<(Reg, u32)>,
+    held: Held,
+    /// Whether control may come to the current instruction from elsewhere.
+    is_target: bool,
     /// Whether a function of the module was called since control could last come from elsewhere: its entry is a safepoint.
     polled: bool,
     /// Where traps go.
     trapped: Option<Label>,
+}
+
+/// What `scratch[0]` holds.
+#[derive(Debug)]
+struct Held {
+    /// The value of that register too.
+    reg: Reg,
+    /// At that position of the code.
+    position: u32,
+}
+
+impl Default for Held {
+    fn default() -> Held {
+        Held { reg: Reg(0), position: NOWHERE }
+    }
 }
 
 /// Code that several places of a function call.
@@ -181,41 +199,58 @@ impl<H: Homes> Driver<H> {
         self.begin(request, function, &M::ROLES);
 
         self.prologue(m, request);
+        self.body(m, request.costs)?;
+        let entries = self.entries(m);
+        self.out_of_line(m);
+        Ok(entries)
+    }
+
+    /// Writes the code of all instructions.
+    // What is done once for each of them has the processor's registers to itself.
+    #[inline(never)]
+    fn body<M: Masm>(&mut self, m: &mut M, costs: &[u32]) -> Result<(), Refusal> {
         let (mut pc, mut heads) = (0, 0);
-        while pc < code.len() {
-            let is_head = self.heads.get(heads) == Some(&(pc as u32));
+        let head = |o: &Self, place: usize| o.heads.get(place).map_or(usize::MAX, |&head| head as usize);
+        let mut next_head = head(self, heads);
+        while let Some(fixed) = self.fixed_at(pc) {
+            let is_head = pc == next_head;
             if is_head {
                 heads += 1;
+                next_head = head(self, heads);
                 if self.pins.heads().binary_search(&(pc as u32)).is_ok() {
                     m.align(16);
                 }
             }
-            if m.buffer().bind_word(pc as u32) | is_head {
-                self.begin_block();
-            }
-            self.begin_instruction(pc);
-            if let Some(&cost) = request.costs.get(pc)
+            let is_target = m.buffer().bind_word(pc as u32);
+            self.is_target = is_target | is_head;
+            self.polled &= !self.is_target;
+            (self.pc, self.fixed) = (pc, fixed);
+            if let Some(&cost) = costs.get(pc)
                 && cost > 0
             {
                 self.charge(m, cost);
             }
-            let fixed = self.fixed;
             let op = Op::from_code(fixed[0] as u16).expect("verified");
             let mut translation = Translation { m, o: self };
             let ((), length) = if H::PINS {
-                visit(op, &code[pc..], &mut translation)
+                visit(op, &fixed, &mut translation)
             } else {
                 // With operands of one kind, each opcode's template is short.
-                visit_apart(op, &fixed, &mut Inlined(translation))
+                visit_apart(op, &mut Inlined(translation))
             };
             pc += length;
             if m.buffer().position() > MAX_CODE {
                 return Err(Refusal::TooLarge);
             }
         }
-        let entries = self.entries(m);
-        self.out_of_line(m);
-        Ok(entries)
+        Ok(())
+    }
+}
+
+impl<H> AsRef<Fixed> for Driver<H> {
+    #[inline(always)]
+    fn as_ref(&self) -> &Fixed {
+        &self.fixed
     }
 }
 
@@ -252,7 +287,8 @@ impl<H: Homes> Driver<H> {
         self.tables.clear();
         self.targets.clear();
         self.shared.clear();
-        self.begin_block();
+        self.held = Held::default();
+        self.polled = false;
         self.trapped = None;
     }
 
@@ -276,16 +312,11 @@ impl<H: Homes> Driver<H> {
         self.heads = heads;
     }
 
-    /// Control may come from elsewhere.
-    fn begin_block(&mut self) {
-        self.held = None;
-        self.polled = false;
-    }
-
+    /// The first words of the instruction there; none behind the code.
     #[inline(always)]
-    fn begin_instruction(&mut self, pc: usize) {
-        self.pc = pc;
-        self.fixed = *self.words[pc..].first_chunk().expect("there are words behind the code");
+    fn fixed_at(&self, pc: usize) -> Option<Fixed> {
+        self.instructions().get(pc)?;
+        self.words[pc..].first_chunk().copied()
     }
 
     /// The function's code.
@@ -328,18 +359,10 @@ impl<H: Homes> Driver<H> {
     }
 
     /// Whether `scratch[0]` holds the value of a register.
+    #[inline(always)]
     fn is_held<M: Masm>(&self, m: &mut M, reg: Reg) -> bool {
-        self.held_now(m) == Some(reg)
-    }
-
-    /// The register whose value `scratch[0]` holds at this position.
-    fn held_now<M: Masm>(&self, m: &mut M) -> Option<Reg> {
-        self.held.filter(|&(_, position)| position == m.buffer().position()).map(|(reg, _)| reg)
-    }
-
-    /// Notes that it does so still, behind what has left that alone.
-    fn hold_on<M: Masm>(&mut self, m: &mut M, held: Option<Reg>) {
-        self.held = held.map(|reg| (reg, m.buffer().position()));
+        // One branch, whose condition often changes, instead of three.
+        (self.held.reg == reg) & (self.held.position == m.buffer().position()) & !self.is_target
     }
 
     /// Loads a register into `scratch[0]`.
@@ -361,7 +384,7 @@ impl<H: Homes> Driver<H> {
             Home::Fpr(fpr) => m.float_from_bits(fpr, scratch),
             Home::Slot => {
                 m.store_slot(slot::<M>(reg), InReg(scratch));
-                self.held = Some((reg, m.buffer().position()));
+                self.held = Held { reg, position: m.buffer().position() };
             }
         }
     }

@@ -5,7 +5,7 @@ mod calls;
 mod memory;
 mod numeric;
 
-use bytecode_spec::isa::{self, Const, Move, Select, Visitor};
+use bytecode_spec::isa::{self, Const, Fixed, Move, Select, Visitor};
 
 pub(super) use branches::*;
 pub(super) use calls::*;
@@ -26,6 +26,13 @@ pub(super) struct Translation<'t, M, O> {
 
 /// The same with all of a template in one place, for [`visit_apart`](isa::visit_apart).
 pub(super) struct Inlined<'t, M, O>(pub(super) Translation<'t, M, O>);
+
+impl<M, O: AsRef<Fixed>> AsRef<Fixed> for Inlined<'_, M, O> {
+    #[inline(always)]
+    fn as_ref(&self) -> &Fixed {
+        (*self.0.o).as_ref()
+    }
+}
 
 macro_rules! translations {
     ($($visit:ident $op:ident $shape:ident => |$m:ident, $o:ident, $name:pat_param| $template:expr;)*) => {

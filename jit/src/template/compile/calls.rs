@@ -37,13 +37,16 @@ impl<H: Homes> Driver<H> {
     /// Everything before a call but what depends on the callee, whose frame is in `scratch[1]` then. Uses `scratch[0]`.
     pub(super) fn begin_call<M: Masm>(&mut self, m: &mut M, args: isa::List) {
         let callee = M::ROLES.scratch[1];
-        let held = self.held_now(m);
+        let start = m.buffer().position();
         // One frame after the other: machines write to the cache what goes to one line at once.
         for reg in self.pins.saved_by_call(self.pc) {
             self.put(m, slot::<M>(reg), reg);
         }
         m.lea(W64, callee, Addr::at(M::ROLES.frame, self.frame_bytes));
-        self.hold_on(m, held);
+        // What is held still is.
+        if self.held.position == start {
+            self.held.position = m.buffer().position();
+        }
         // Displacements from there are short.
         self.pass(m, args, |offset| M::ROLES.in_frame(callee, offset));
         let return_pc = Imm(abi::place::template(self.pc as u32));

@@ -105,12 +105,9 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
     fn branch(&mut self, m: &mut M, test: Test, target: Lane) {
         let displacement = self.target(target);
         let mut test = test;
-        if displacement <= 0
-            && let Some((reg, _)) = self.held
-            && test.a == InReg(M::ROLES.scratch[0])
-        {
-            // What comes before may leave for code that clobbers that.
-            test.a = Mem(slot::<M>(reg));
+        if displacement <= 0 && test.a == InReg(M::ROLES.scratch[0]) {
+            // It is what is held. What comes before the branch may leave for code that clobbers that.
+            test.a = Mem(slot::<M>(self.held.reg));
         }
         self.poll_if_backward(m, displacement);
         m.jump_if(test, self.label_at(displacement));
