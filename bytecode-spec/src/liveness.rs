@@ -213,8 +213,7 @@ const STARTS: u32 = NO_BLOCK - 1;
 
 impl Liveness {
     /// Finds the blocks of a verified function with these [back edges](back_edges), what each reads and writes, and where it goes; calls
-    /// may end blocks too. `bit` gives the bit of each register in sets, or 0, and for [`NO_REGISTER`] 0 or one that nobody looks at. Calls
-    /// `visit` with every instruction, as [`each_row`] does.
+    /// may end blocks too. `bit` gives the bit of each register in sets, or 0, and for [`NO_REGISTER`] 0 or one that nobody looks at.
     ///
     /// # Panics
     ///
@@ -226,7 +225,6 @@ impl Liveness {
         back_edges: &[BackEdge],
         calls_end: bool,
         bit: impl Fn(usize) -> u64,
-        mut visit: impl FnMut(usize, &OpRow, &[u64]),
     ) {
         let code = function.code.as_slice();
         let Liveness { blocks, needs, writes, edges, calls } = self;
@@ -244,12 +242,8 @@ impl Liveness {
         while pc < code.len() {
             let words = &code[pc..];
             let row = OpRow::at(words);
-            visit(pc, row, words);
-            let mut uses = 0;
-            row.each_use(words, NO_REGISTER, |reg| uses |= bit(reg));
+            let (uses, defs) = row.sets(words, NO_REGISTER, &bit);
             reads |= uses & !written;
-            let mut defs = 0;
-            row.each_def(words, NO_REGISTER, |reg| defs |= bit(reg));
             written |= defs;
             let this = pc;
             pc += row.length(words);
@@ -281,6 +275,11 @@ impl Liveness {
         edges.iter_mut().for_each(|(_, to)| *to = blocks[*to as usize]);
     }
 
+    /// Whether the function whose blocks [were found](Self::find_blocks) last has calls, but tail calls.
+    pub fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     /// Calls `visit` with the pc of every call but tail calls, in their order, and which registers may be read behind it and are not its
     /// results. The function is the one whose blocks [were found](Self::find_blocks) last, calls ending them. False, without calls, when
     /// that takes more time than is worth it (take it as all registers). Takes linear time, in any case.
@@ -303,7 +302,7 @@ impl Liveness {
         for (i, reg) in chosen.iter().enumerate() {
             bits[reg.index()] = 1 << i;
         }
-        self.find_blocks(function, back_edges, false, |reg| bits[reg.min(none)], |_, _, _| ());
+        self.find_blocks(function, back_edges, false, |reg| bits[reg.min(none)]);
         let sets = none.div_ceil(64);
         self.edges.len().checked_mul(sets).is_some_and(|steps| steps <= MAX_STEPS) && self.solve()
     }

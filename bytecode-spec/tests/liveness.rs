@@ -137,7 +137,7 @@ fn over_calls() {
     let function = f.finish().expect("well formed");
     let mut liveness = Liveness::default();
     let bit = |reg| if reg < 4 { 1_u64 << reg } else { 0 };
-    liveness.find_blocks(&function, &back_edges(&function), true, bit, |_, _, _| ());
+    liveness.find_blocks(&function, &back_edges(&function), true, bit);
     assert!(liveness.over_calls(|_, live| found.push(live)));
     assert_eq!(found, [0b11, 0]);
 }

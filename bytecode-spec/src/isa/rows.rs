@@ -155,7 +155,7 @@ impl OpRow {
 
     /// Words of the instruction.
     #[inline(always)]
-    pub(crate) fn length(&self, words: &[u64]) -> usize {
+    pub fn length(&self, words: &[u64]) -> usize {
         if self.words > 0 { usize::from(self.words) } else { self.length_with_lists(words) }
     }
 
@@ -193,16 +193,35 @@ impl OpRow {
         }
     }
 
+    /// The register that it writes but in lists, or `none`.
+    #[inline(always)]
+    fn def(&self, words: &[u64], none: usize) -> usize {
+        usize::from((only(self.def_lanes, words) >> 16) as u16).min(none)
+    }
+
     /// The same with the registers that it writes.
     #[inline(always)]
     pub fn each_def(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
-        visit(usize::from((only(self.def_lanes, words) >> 16) as u16).min(none));
+        visit(self.def(words, none));
         if !self.is_plain && self.words == 0 {
             self.lists(words).1.regs(words).for_each(|reg| visit(reg.index()));
         }
     }
 
-    /// The same with both.
+    /// The sets of the registers that it reads, and of those that it writes; `bit` gives those of each register, and of `none`.
+    #[inline(always)]
+    pub fn sets(&self, words: &[u64], none: usize, bit: impl Fn(usize) -> u64) -> (u64, u64) {
+        let (mut uses, mut defs) = (0, 0);
+        if self.is_plain {
+            each_first_lane(self.use_lanes, words, none, |reg| uses |= bit(reg));
+            return (uses, bit(self.def(words, none)));
+        }
+        self.each_use(words, none, |reg| uses |= bit(reg));
+        self.each_def(words, none, |reg| defs |= bit(reg));
+        (uses, defs)
+    }
+
+    /// Calls `visit` with the registers that it reads, and those that it writes, and with `none`.
     #[inline(always)]
     pub fn each_register(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
         if self.is_plain {

@@ -1,7 +1,8 @@
 //! Which registers of a function live in machine registers: in functions with loops the hottest ones, by uses weighted by
 //! loop depth.
 
-use bytecode_spec::isa::{Words, each_row};
+use bytecode_spec::isa::{LANES_PER_WORD, OpRow, Words, each_row};
+use bytecode_spec::limits::MAX_CODE_WORDS;
 use bytecode_spec::liveness::{BackEdge, Liveness, NO_REGISTER};
 use bytecode_spec::{Function, Op, Reg, ValType};
 
@@ -69,22 +70,47 @@ impl Homes for Slots {
 #[derive(Debug, Default)]
 pub(super) struct Pins {
     homes: Vec<Home>,
+    /// The registers that are worth it where no calls are, integers first, the heaviest first. In sets, each has the bit of its place.
+    chosen: Vec<Reg>,
+    /// The set of those that are pinned.
+    kept: u64,
+    /// They themselves.
     pinned: Vec<Reg>,
-    /// The bit of each pinned register in sets.
+    /// The set of each register; one more is for what is no register.
     bits: Vec<u64>,
     /// By the pc of a call, ascending, the set of what is read behind it; all where it is not listed.
     saved: Vec<(u32, u64)>,
-    /// How much each of these calls counts, or all calls before liveness is known.
-    calls: Vec<u32>,
     liveness: Liveness,
     /// First instructions of loops, ascending.
     heads: Vec<u32>,
     /// Where loops begin and end, ascending, and what that adds to the depth.
     changes: Vec<(u32, i32)>,
     weights: Vec<u64>,
-    /// Integer and float registers that are used most, with their weights.
-    heaviest: [Vec<(u64, Reg)>; 2],
+    /// Integer and float registers that are used most.
+    heaviest: [Vec<Candidate>; 2],
 }
+
+/// A register with the weight of its uses above its number: the greatest one is the heaviest, of equal ones the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate(u64);
+
+impl Candidate {
+    /// None, or a register that is not used.
+    const NONE: Candidate = Candidate(u16::MAX as u64);
+
+    fn new(weight: u64, reg: usize) -> Candidate {
+        Candidate(weight << u16::BITS | u64::from(!(reg as u16)))
+    }
+
+    fn reg(self) -> Reg {
+        Reg(!(self.0 as u16))
+    }
+}
+
+const _: () = assert!(
+    ((MAX_CODE_WORDS * LANES_PER_WORD) as u64) << (WEIGHT_BITS * MAX_DEPTH as u32) <= 1 << (64 - u16::BITS),
+    "weights fit above numbers"
+);
 
 /// A use in a loop counts so many times as much as one outside, at each level.
 const WEIGHT_BITS: u32 = 3;
@@ -93,8 +119,8 @@ const MAX_DEPTH: i32 = 6;
 /// A register whose uses count less than so many times as much as the calls that must save it stays in its slot: a call writes
 /// the slot and reads it again, which takes more room than instructions that have an operand in memory.
 const USES_PER_CALL: u64 = 3;
-/// Sets are of so many registers. Those of functions with fewer have a bit for each, and one for what is no register.
-const SET: usize = u64::BITS as usize;
+/// What is noted of registers lies in so many places if they are fewer: there is one for what is no register, then.
+const FEW: usize = 64;
 
 impl Homes for Pins {
     const PINS: bool = true;
@@ -114,30 +140,32 @@ impl Homes for Pins {
 
     fn plan(&mut self, function: &Function, back_edges: &[BackEdge], roles: &Roles) {
         self.find_loops(back_edges);
-        // Of what is no register, the weight is counted behind all others.
+        // What is no register comes behind all others.
         let none = function.registers.len();
+        let places = (none + 1).max(FEW);
         self.weights.clear();
-        self.weights.resize((none + 1).max(SET), 0);
-        let is_small = none < SET;
-        if is_small {
-            self.walk(function, back_edges, |reg| 1 << (reg % SET), |reg| reg % SET);
-        } else {
-            self.walk(function, back_edges, |_| 0, |reg| reg.min(none));
+        self.weights.resize(places, 0);
+        let weights = self.weights.as_mut_slice();
+        match weights.first_chunk_mut::<FEW>() {
+            Some(few) if none < FEW => {
+                count_uses(&function.code, &self.changes, |reg, weight| few[reg % FEW] += weight);
+            }
+            _ => count_uses(&function.code, &self.changes, |reg, weight| weights[reg.min(none)] += weight),
         }
         self.choose(function, roles);
         self.bits.clear();
-        if is_small {
-            self.bits.extend(self.pinned.iter().map(|reg| 1 << reg.index()));
-        } else {
-            self.bits.extend((0..self.pinned.len()).map(|place| 1 << place));
-            let mut bits = vec![0; none + 1];
-            self.pinned.iter().zip(&self.bits).for_each(|(reg, &bit)| bits[reg.index()] = bit);
-            self.liveness.find_blocks(function, back_edges, true, |reg| bits[reg.min(none)], |_, _, _| ());
+        self.bits.resize(places, 0);
+        self.chosen.iter().enumerate().for_each(|(place, reg)| self.bits[reg.index()] = 1 << place);
+        let bits = self.bits.as_slice();
+        match bits.first_chunk::<FEW>() {
+            Some(few) if none < FEW => {
+                self.liveness.find_blocks(function, back_edges, true, |reg| few[reg % FEW]);
+            }
+            _ => self.liveness.find_blocks(function, back_edges, true, |reg| bits[reg.min(none)]),
         }
-        self.saved.clear();
-        if !self.calls.is_empty() {
-            self.find_saved();
-        }
+        self.find_saved();
+        self.pinned.clear();
+        self.pinned.extend(places_of(self.kept).map(|place| self.chosen[place]));
         self.homes.clear();
         self.homes.resize(none, Home::Slot);
         let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
@@ -157,7 +185,7 @@ impl Homes for Pins {
             Ok(place) => self.saved[place].1,
             Err(_) => u64::MAX,
         };
-        self.pinned.iter().zip(&self.bits).filter(move |&(_, bit)| saved & bit != 0).map(|(&reg, _)| reg)
+        places_of(saved & self.kept).map(|place| self.chosen[place])
     }
 }
 
@@ -178,96 +206,97 @@ impl Pins {
         changes.push((u32::MAX, 0));
     }
 
-    /// Looks at all instructions: counts uses and calls, and finds the blocks that liveness is solved for.
-    #[inline(never)]
-    fn walk(
-        &mut self,
-        function: &Function,
-        back_edges: &[BackEdge],
-        bit: impl Fn(usize) -> u64,
-        place: impl Fn(usize) -> usize,
-    ) {
-        let Pins { calls, liveness, weights, changes, .. } = self;
-        calls.clear();
-        let weights = weights.as_mut_slice();
-        let mut changes = changes.iter();
-        let (mut next_change, mut change) = changes.next().copied().unwrap_or((u32::MAX, 0));
-        let (mut depth, mut weight) = (0, 1_u32);
-        liveness.find_blocks(function, back_edges, true, bit, |pc, row, words| {
-            while pc as u32 >= next_change {
-                depth += change;
-                weight = 1 << (WEIGHT_BITS * depth.min(MAX_DEPTH) as u32);
-                (next_change, change) = changes.next().copied().unwrap_or((u32::MAX, 0));
-            }
-            if !row.is_plain && row.calls && !row.ends {
-                calls.push(weight);
-            }
-            // Outside of loops, nothing is worth the room that it takes to write and read slots.
-            if depth > 0 {
-                row.each_register(words, NO_REGISTER, |reg| weights[place(reg)] += u64::from(weight));
-            }
-        });
-    }
-
-    /// Chooses the registers to pin, by their weights.
+    /// Chooses the registers that are worth a machine register, by their weights.
     fn choose(&mut self, function: &Function, roles: &Roles) {
         let [ints, floats] = &mut self.heaviest;
-        ints.clear();
-        floats.clear();
+        for (list, most) in [(&mut *ints, roles.pins.len()), (&mut *floats, roles.float_pins.len())] {
+            list.clear();
+            list.resize(most, Candidate::NONE);
+        }
         for (reg, (&weight, ty)) in self.weights.iter().zip(&function.registers).enumerate() {
-            if weight > 0 {
-                match ty {
-                    ValType::I32 | ValType::I64 => keep_heaviest(ints, roles.pins.len(), weight, reg),
-                    ValType::F32 | ValType::F64 => keep_heaviest(floats, roles.float_pins.len(), weight, reg),
-                    // Whoever walks a frame finds references in their slots.
-                    ValType::FuncRef | ValType::ExternRef => {}
-                }
+            match ty {
+                ValType::I32 | ValType::I64 => keep_heaviest(ints, Candidate::new(weight, reg)),
+                ValType::F32 | ValType::F64 => keep_heaviest(floats, Candidate::new(weight, reg)),
+                // Whoever walks a frame finds references in their slots.
+                ValType::FuncRef | ValType::ExternRef => {}
             }
         }
-        self.pinned.clear();
-        self.pinned.extend(ints.iter().chain(&*floats).map(|&(_, reg)| reg));
+        self.chosen.clear();
+        for list in [ints, floats] {
+            let used = list.iter().take_while(|&&candidate| candidate > Candidate::NONE);
+            self.chosen.extend(used.map(|candidate| candidate.reg()));
+        }
     }
 
-    /// Finds which pinned registers calls must save, and takes back those that do not pay.
+    /// Finds which of the chosen registers calls must save, and for which it pays to be pinned.
     fn find_saved(&mut self) {
-        let Pins { pinned, bits, saved, calls, weights, liveness, .. } = self;
-        let all = bits.iter().fold(0, |all, bit| all | bit);
-        let mut costs = [0; SET];
-        let mut weight_of_calls = calls.iter();
-        if !liveness.over_calls(|pc, live| {
-            saved.push((pc.0, live));
-            let weight = u64::from(*weight_of_calls.next().expect("a call that was counted"));
-            let mut live = live & all;
-            while live != 0 {
-                costs[live.trailing_zeros() as usize] += weight;
-                live &= live - 1;
-            }
-        }) {
+        let Pins { chosen, kept, saved, changes, weights, liveness, .. } = self;
+        let all = chosen.iter().enumerate().fold(0, |all, (place, _)| all | 1 << place);
+        *kept = all;
+        saved.clear();
+        if !liveness.has_calls() {
             return;
         }
-        let mut kept = 0;
-        for place in 0..pinned.len() {
-            let (reg, bit) = (pinned[place], bits[place]);
-            if weights[reg.index()] >= USES_PER_CALL * costs[bit.trailing_zeros() as usize] {
-                (pinned[kept], bits[kept]) = (reg, bit);
-                kept += 1;
+        let mut costs = [0; u64::BITS as usize];
+        let (mut changes, mut depth) = (changes.iter().peekable(), 0);
+        if liveness.over_calls(|pc, live| {
+            saved.push((pc.0, live));
+            while let Some((_, change)) = changes.next_if(|&&(from, _)| from <= pc.0) {
+                depth += change;
             }
+            let weight = weight(depth);
+            places_of(live).for_each(|place| costs[place] += weight);
+        }) {
+            let pays = |place: usize| weights[chosen[place].index()] >= USES_PER_CALL * costs[place];
+            *kept = (0..chosen.len()).fold(0, |kept, place| kept | u64::from(pays(place)) << place);
         }
-        pinned.truncate(kept);
-        bits.truncate(kept);
     }
 }
 
-/// Takes a register into the list of the `most` heaviest, the heaviest first; of equal ones those that come first.
-fn keep_heaviest(list: &mut Vec<(u64, Reg)>, most: usize, weight: u64, reg: usize) {
-    if list.len() == most {
-        if list.last().is_none_or(|&(least, _)| least >= weight) {
-            return;
+/// Calls `visit` with each use of a register in a loop, or of [`NO_REGISTER`], and what it counts. Outside of loops, nothing is worth
+/// the room that it takes to write and read slots.
+#[inline(never)]
+fn count_uses(code: &[u64], changes: &[(u32, i32)], mut visit: impl FnMut(usize, u64)) {
+    let (mut pc, mut depth) = (0, 0);
+    for (&(start, change), &(end, _)) in changes.iter().zip(&changes[1..]) {
+        depth += change;
+        if depth == 0 {
+            continue;
         }
-        list.pop();
+        let weight = weight(depth);
+        pc = pc.max(start as usize);
+        while pc < end as usize {
+            let words = &code[pc..];
+            let row = OpRow::of(words);
+            row.each_register(words, NO_REGISTER, |reg| visit(reg, weight));
+            pc += row.length(words);
+        }
     }
-    let place = list.iter().rposition(|&(other, _)| other >= weight).map_or(0, |before| before + 1);
-    list.insert(place, (weight, Reg(reg as u16)));
+}
+
+/// How much a use counts in so many loops.
+fn weight(depth: i32) -> u64 {
+    1 << (WEIGHT_BITS * depth.min(MAX_DEPTH) as u32)
+}
+
+/// Takes a register into a list, the heaviest first, in place of the last one.
+fn keep_heaviest(list: &mut [Candidate], candidate: Candidate) {
+    if list.last().is_some_and(|&least| least < candidate) {
+        let mut rest = candidate;
+        for place in list {
+            (*place, rest) = (rest.max(*place), rest.min(*place));
+        }
+    }
+}
+
+/// The places of a set.
+fn places_of(set: u64) -> impl Iterator<Item = usize> {
+    let mut rest = set;
+    std::iter::from_fn(move || {
+        let place = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+        rest &= rest - 1;
+        Some(place)
+    })
 }
 
 /// Calls `visit` with each instruction: its pc, opcode and words.
