@@ -1,8 +1,12 @@
 //! Every method of both macro assemblers with operands at the ends of their ranges: what a machine has no form for must go
 //! another way, since encoders panic. That the code is right is the business of the programs in `tests/`.
 
+use bytecode_spec::{
+    Arg, FuncIndex, FuncType, FunctionBuilder, Module, Op, TypeDef, TypeIndex, ValType, verify,
+};
 use strata_jit::template::aarch64::Aarch64;
 use strata_jit::template::buffer::{Label, Reach};
+use strata_jit::template::compile::{Compiler, Request};
 use strata_jit::template::masm::Value::{Imm, Mem, Reg};
 use strata_jit::template::masm::Width::{W32, W64};
 use strata_jit::template::masm::{
@@ -70,6 +74,9 @@ fn addresses<M: Masm>() -> Vec<Addr> {
     all
 }
 
+/// Room for what a few methods emit.
+const ROOM: usize = 4096;
+
 /// Emits with one method at a time; what each emits must link.
 struct Emitter<M> {
     m: M,
@@ -80,7 +87,7 @@ impl<M: Masm> Emitter<M> {
     fn emit(&mut self, what: impl Fn(&mut M, Label)) {
         let m = &mut self.m;
         for reach in [Reach::Near, Reach::Far] {
-            m.buffer().reset(1, reach);
+            m.buffer().reset(1, ROOM, reach);
             what(m, Label(0));
             m.buffer().bind(Label(0));
             assert!(m.buffer().link(M::patch));
@@ -232,7 +239,7 @@ fn control<M: Masm>(m: M) {
     e.emit(|m, _| m.enter());
     e.emit(|m, _| m.leave());
     for pages in [0, 1 << 8, 1 << 12] {
-        e.m.buffer().reset(0, Reach::Near);
+        e.m.buffer().reset(0, ROOM, Reach::Near);
         for _ in 0..pages {
             e.m.buffer().put([0; 4096]);
         }
@@ -255,7 +262,7 @@ fn branches_over<M: Masm>(m: &mut M, reach: Reach, bytes: usize) -> bool {
         m.jump_if_float(FloatTest { cond: FloatCond::Eq, width: W64, a, b }, to);
         m.jump_table(M::ROLES.scratch[2], table);
     };
-    m.buffer().reset(0, reach);
+    m.buffer().reset(0, bytes + ROOM, reach);
     let [start, end, table] = [(); 3].map(|()| m.buffer().label());
     m.buffer().bind(start);
     all(m, end, table);
@@ -315,7 +322,7 @@ fn branches_that_are_not_near_after_all() {
     for (bytes, fits) in [(1, true), (126, true), (200, false)] {
         for reach in [Reach::Near, Reach::Far] {
             let mut m = X86_64::complete();
-            m.buffer().reset(2, reach);
+            m.buffer().reset(2, ROOM, reach);
             m.buffer().bind(Label(0));
             m.jump(Label(1));
             (0..bytes).for_each(|_| m.buffer().put([0]));
@@ -330,7 +337,7 @@ fn branches_that_are_not_near_after_all() {
 fn faults_are_those_of_accesses() {
     fn faults<M: Masm>(mut m: M, is_access: fn(&[u8]) -> bool) {
         for at in addresses::<M>() {
-            m.buffer().reset(0, Reach::Near);
+            m.buffer().reset(0, ROOM, Reach::Near);
             m.buffer().may_fault(bytecode_spec::Pc(7));
             m.load(Access::U32, M::ROLES.scratch[0], at);
             m.mov(M::ROLES.scratch[0], Mem(Addr::at(M::ROLES.frame, 0)));
@@ -343,4 +350,35 @@ fn faults_are_those_of_accesses() {
     faults(X86_64::complete(), |code| code[0] == 0x8b || code[0] & 0xf0 == 0x40 && code[1] == 0x8b);
     // ldr and ldur of 32 bits
     faults(Aarch64::complete(), |code| code[3] & 0xfe == 0xb8 && code[2] >> 6 == 1);
+}
+
+/// Code that finds no room at first is written again.
+#[test]
+fn more_code_than_there_is_room_for_at_first() {
+    const COUNT: usize = 1000;
+    let ty = FuncType::new([ValType::F64], [ValType::I32]);
+    let mut f = FunctionBuilder::new(TypeIndex(0), &ty);
+    let result = f.register(ValType::I32);
+    for _ in 0..COUNT {
+        f.emit(Op::TruncSI32F64, &[result.into(), f.param(0).into()]);
+    }
+    f.emit(Op::Ret, &[Arg::Regs(&[result])]);
+    let mut module = Module::default();
+    module.types.push(TypeDef { name: String::new(), ty });
+    module.functions.push(f.finish().expect("well formed"));
+    let module = verify(module).expect("valid");
+    let request = Request {
+        module: &module,
+        func: FuncIndex(0),
+        frame_words: 16,
+        clear: 0..0,
+        switches: false,
+        costs: &[],
+        counts: false,
+        landing: false,
+    };
+    let mut compiler = Compiler::new(X86_64::complete());
+    let first = compiler.compile(&request).expect("little code").bytes;
+    assert!(first.len() > 64 * COUNT, "more than is usual");
+    assert_eq!(first, compiler.compile(&request).expect("little code").bytes);
 }

@@ -29,6 +29,9 @@ const NEAR: u32 = u32::MAX - 2;
 /// Bound labels are below.
 const FIRST_STATE: u32 = NEAR;
 
+/// Code is copied in pieces of so many bytes, as many as there are behind it at least; instructions are written in smaller ones.
+const PIECE: usize = 64;
+
 /// Forward branches over at most so many words of bytecode are taken to be near. It is as many as leave nearly all functions with none
 /// that are not: those are compiled again.
 const NEAR_WORDS: u32 = 6;
@@ -57,7 +60,8 @@ pub enum Target {
 /// Bytes of code under construction.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    /// With room behind the code: instructions are written there at once, however short they are.
+    /// With room behind the code: instructions are written there at once, however short they are. What finds no room is not written,
+    /// but counted: to make room in the middle of a template would cost all of them what it takes to call something.
     bytes: Vec<u8>,
     length: u32,
     labels: Vec<u32>,
@@ -75,8 +79,13 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Empties the buffer and makes `labels` labels, 0 and up.
-    pub fn reset(&mut self, labels: usize, reach: Reach) {
+    /// Empties the buffer, and makes room for so many bytes at least, and `labels` labels, 0 and up. Room that is not used takes no time.
+    pub fn reset(&mut self, labels: usize, bytes: usize, reach: Reach) {
+        const LEAST: usize = 4096;
+        let bytes = bytes + PIECE;
+        if self.bytes.len() < bytes {
+            self.bytes = vec![0; LEAST.max(bytes).max(2 * self.bytes.len())];
+        }
         self.reach = reach;
         self.accessing = None;
         self.faults.clear();
@@ -172,21 +181,20 @@ impl Buffer {
         &self.faults
     }
 
-    /// The place of the next `N` bytes.
+    /// The place of the next `N` bytes, if there is room.
     #[inline(always)]
-    fn room<const N: usize>(&mut self) -> &mut [u8; N] {
+    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         let start = self.length as usize;
-        if start + N > self.bytes.len() {
-            return grown(&mut self.bytes, start);
-        }
-        self.bytes[start..start + N].first_chunk_mut().expect("so many")
+        self.bytes.get_mut(start..start + N)?.first_chunk_mut()
     }
 
     /// Appends bytes.
     #[inline(always)]
     pub fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         let end = self.length + N as u32;
-        *self.room() = bytes;
+        if let Some(room) = self.room() {
+            *room = bytes;
+        }
         self.length = end;
     }
 
@@ -194,9 +202,10 @@ impl Buffer {
     #[inline(always)]
     pub fn put_some(&mut self, [head, tail]: [(u64, u32); 2]) {
         let end = self.length + (head.1 + tail.1);
-        let room: &mut [u8; 16] = self.room();
-        room[..8].copy_from_slice(&head.0.to_le_bytes());
-        room[head.1 as usize & 7..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        if let Some(room) = self.room::<16>() {
+            room[..8].copy_from_slice(&head.0.to_le_bytes());
+            room[head.1 as usize & 7..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        }
         self.length = end;
     }
 
@@ -205,22 +214,23 @@ impl Buffer {
     pub fn put_three(&mut self, [head, middle, tail]: [(u64, u32); 3]) {
         let before_tail = head.1 + middle.1;
         let end = self.length + (before_tail + tail.1);
-        let room: &mut [u8; 24] = self.room();
-        room[..8].copy_from_slice(&head.0.to_le_bytes());
-        room[head.1 as usize & 7..][..8].copy_from_slice(&middle.0.to_le_bytes());
-        room[before_tail as usize & 15..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        if let Some(room) = self.room::<24>() {
+            room[..8].copy_from_slice(&head.0.to_le_bytes());
+            room[head.1 as usize & 7..][..8].copy_from_slice(&middle.0.to_le_bytes());
+            room[before_tail as usize & 15..][..8].copy_from_slice(&tail.0.to_le_bytes());
+        }
         self.length = end;
     }
 
     /// Appends what is there already at a place, and runs at any.
     #[inline(always)]
     pub fn repeat(&mut self, code: Range<u32>) {
-        const PIECE: usize = 64;
         let end = self.length + code.len() as u32;
         for start in code.step_by(PIECE) {
-            self.room::<PIECE>();
-            let start = start as usize;
-            self.bytes.copy_within(start..start + PIECE, self.length as usize);
+            if self.room::<PIECE>().is_some() {
+                let start = start as usize;
+                self.bytes.copy_within(start..start + PIECE, self.length as usize);
+            }
             self.length += PIECE as u32;
         }
         self.length = end;
@@ -272,24 +282,20 @@ impl Buffer {
         })
     }
 
-    /// Sets room for so many bytes apart, so that those that are written need not move; what is not written takes no time.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.bytes.reserve(bytes);
+    /// Whether there was room for all code. If not, it is to be written again, with as much.
+    pub fn had_room(&self) -> bool {
+        self.length as usize + PIECE <= self.bytes.len()
     }
 
     /// The code.
+    ///
+    /// # Panics
+    ///
+    /// When there was [no room](Self::had_room) for all of it.
     pub fn bytes(&self) -> &[u8] {
+        assert!(self.had_room(), "there is no room for {} bytes of code", self.length);
         &self.bytes[..self.length as usize]
     }
-}
-
-/// The place of `N` bytes at `start`, for which there was no room.
-#[cold]
-#[inline(never)]
-fn grown<const N: usize>(bytes: &mut Vec<u8>, start: usize) -> &mut [u8; N] {
-    const STEP: usize = 4096;
-    bytes.resize(start + N.max(STEP), 0);
-    bytes[start..].first_chunk_mut().expect("there is room now")
 }
 
 impl Extend<u8> for Buffer {

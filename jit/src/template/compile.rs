@@ -59,6 +59,8 @@ pub enum Refusal {
 
 /// So many bytes of code a function may have, at most: frames and branches are then within reach.
 const MAX_CODE: u32 = 1 << 28;
+/// For each word of bytecode, room for so many bytes of code is made at first: more than most functions take.
+const USUAL_BYTES: usize = 32;
 /// No position of code.
 const NOWHERE: u32 = u32::MAX;
 /// So many registers are cleared one by one.
@@ -174,14 +176,22 @@ impl<M: Masm> Compiler<M> {
 
 impl<H: Homes> Driver<H> {
     fn compile<M: Masm>(&mut self, m: &mut M, request: &Request<'_>) -> Result<CompiledCode, Refusal> {
-        let mut entries = self.emit(m, request, Reach::Near)?;
-        if !m.buffer().link(M::patch) {
-            // Few functions are so large that it pays to look for each branch that must reach far.
-            entries = self.emit(m, request, Reach::Far)?;
-            if !m.buffer().link(M::patch) {
+        let function = request.module.function(request.func).ok_or(Refusal::NotDefined)?;
+        // Few functions are so large that it pays to look for each branch that must reach far.
+        let (mut room, mut reach) = (function.code.len() * USUAL_BYTES, Reach::Near);
+        let entries = loop {
+            m.buffer().reset(function.code.len() + 1, room, reach);
+            let entries = self.emit(m, request, function)?;
+            if !m.buffer().had_room() {
+                room = m.buffer().position() as usize;
+            } else if m.buffer().link(M::patch) {
+                break entries;
+            } else if reach == Reach::Far {
                 return Err(Refusal::TooLarge);
+            } else {
+                reach = Reach::Far;
             }
-        }
+        };
         let faults = m.buffer().faults().to_vec();
         Ok(CompiledCode { bytes: m.buffer().bytes().to_vec(), entries, faults })
     }
@@ -191,12 +201,10 @@ impl<H: Homes> Driver<H> {
         &mut self,
         m: &mut M,
         request: &Request<'_>,
-        reach: Reach,
+        function: &Function,
     ) -> Result<Vec<(Pc, u32)>, Refusal> {
-        let function = request.module.function(request.func).ok_or(Refusal::NotDefined)?;
-        let code = function.code.as_slice();
-        m.buffer().reset(code.len() + 1, reach);
         self.begin(request, function, &M::ROLES);
+        self.heads.iter().for_each(|&head| m.buffer().refer(Label(head)));
 
         self.prologue(m, request);
         self.body(m, request.costs)?;
@@ -209,20 +217,17 @@ impl<H: Homes> Driver<H> {
     // What is done once for each of them has the processor's registers to itself.
     #[inline(never)]
     fn body<M: Masm>(&mut self, m: &mut M, costs: &[u32]) -> Result<(), Refusal> {
-        let (mut pc, mut heads) = (0, 0);
-        let head = |o: &Self, place: usize| o.heads.get(place).map_or(usize::MAX, |&head| head as usize);
-        let mut next_head = head(self, heads);
+        let mut pc = 0;
+        let mut loops = 0;
+        let head = |o: &Self, place: usize| o.pins.heads().get(place).map_or(usize::MAX, |&pc| pc as usize);
+        let mut next_loop = head(self, loops);
         while let Some(fixed) = self.fixed_at(pc) {
-            let is_head = pc == next_head;
-            if is_head {
-                heads += 1;
-                next_head = head(self, heads);
-                if self.pins.heads().binary_search(&(pc as u32)).is_ok() {
-                    m.align(16);
-                }
+            if pc == next_loop {
+                loops += 1;
+                next_loop = head(self, loops);
+                m.align(16);
             }
-            let is_target = m.buffer().bind_word(pc as u32);
-            self.is_target = is_target | is_head;
+            self.is_target = m.buffer().bind_word(pc as u32);
             self.polled &= !self.is_target;
             (self.pc, self.fixed) = (pc, fixed);
             if let Some(&cost) = costs.get(pc)

@@ -155,8 +155,7 @@ impl<M: Boundary> Interpreter<M> {
     /// An interpreter that counts, or does not count, calls, branches and call targets; no handlers yet.
     pub fn new(mut masm: M, profile: bool) -> Interpreter<M> {
         let m = &mut masm;
-        m.buffer().reset(0, Reach::Near);
-        m.buffer().reserve(Self::MAX_BYTES);
+        m.buffer().reset(0, Self::MAX_BYTES, Reach::Near);
         let mut label = || m.buffer().label();
         let shared = Shared {
             start: label(),

@@ -32,9 +32,14 @@ pub trait Boundary: Masm {
     fn call_runtime(&mut self, at: Addr);
 }
 
+/// The most bytes that stubs have, all together, and entries besides what they do for each parameter.
+const MAX_BYTES: usize = 4096;
+/// The most bytes that entries have for a parameter.
+const MAX_PARAM_BYTES: usize = 32;
+
 /// The code, and where what is in it.
 pub fn stubs<M: Boundary>(mut m: M) -> (Vec<u8>, abi::Stubs) {
-    m.buffer().reset(0, Reach::Near);
+    m.buffer().reset(0, MAX_BYTES, Reach::Near);
     let begin = |m: &mut M| {
         m.align(16);
         m.buffer().position()
@@ -238,7 +243,7 @@ fn take_context<M: Boundary>(m: &mut M, second: Gpr) {
 /// there. It takes no native stack, so tail calls may cross between conventions for ever.
 pub fn frame_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
     let [context, slot, ..] = M::ARGUMENTS;
-    m.buffer().reset(0, Reach::Near);
+    m.buffer().reset(0, MAX_BYTES + params.len() * MAX_PARAM_BYTES, Reach::Near);
     write_header(&mut m);
     m.mov(M::OPTIMIZED_FRAME, Reg(M::ROLES.scratch[1]));
     for (i, (_, place)) in Place::of(params.iter().copied()).enumerate() {
@@ -257,7 +262,7 @@ pub fn frame_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
 
 /// The entry of the register convention of functions with these parameters whose slot has one of the frame convention.
 pub fn register_entry<M: Boundary>(mut m: M, params: &[ValType]) -> Vec<u8> {
-    m.buffer().reset(0, Reach::Near);
+    m.buffer().reset(0, MAX_BYTES + params.len() * MAX_PARAM_BYTES, Reach::Near);
     for (i, (ty, place)) in Place::of(params.iter().copied()).enumerate() {
         let from = match place {
             Place::Int(number) => M::ARGUMENTS[number],

@@ -154,7 +154,7 @@ pub(super) const fn is_byte(value: i32) -> bool {
 
 /// Addresses in a frame: what [`tail`] gives for register 0, its length in the highest byte, by words from the first that a
 /// displacement of one byte reaches.
-static IN_FRAME: [u64; 64] = {
+const IN_FRAME: [u64; 64] = {
     let mut tails = [0; 64];
     let mut i = 0;
     while i < tails.len() {
