@@ -553,6 +553,11 @@ macro_rules! define_isa {
                 $op = $code,
             )* }
 
+            impl $shape_op {
+                /// Every opcode of the shape, in the order of the table.
+                pub const ALL: &[$shape_op] = &[$($shape_op::$op),*];
+            }
+
             impl From<$shape_op> for Op {
                 #[inline(always)]
                 fn from(op: $shape_op) -> Op {

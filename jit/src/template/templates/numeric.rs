@@ -1,7 +1,7 @@
 //! Templates of the numeric shapes.
 
-use bytecode_spec::TrapCause;
 use bytecode_spec::isa::{Binary, BinaryImm, BinaryImmOp, BinaryOp, Unary, UnaryOp};
+use bytecode_spec::{Op, TrapCause};
 
 use super::{as_float, in_register};
 use crate::template::masm::Value::{Imm, Mem, Reg};
@@ -13,6 +13,7 @@ use crate::template::masm::{
 use crate::template::operands::{Lane, Operands};
 
 /// An integer comparison or operation, by its meaning.
+#[derive(Clone, Copy)]
 enum IntBinary {
     Op(IntOp, Width),
     Set(Cond, Width),
@@ -249,17 +250,30 @@ macro_rules! int_rows {
     };
 }
 
+/// A table by opcode of what a function gives for those of a shape; nobody looks at others. It costs less than a branch, which would often
+/// be predicted wrongly.
+macro_rules! by_code {
+    ($ops:ident, $row:ident) => {{
+        let mut rows = [$row($ops::ALL[0]); Op::ALL.len()];
+        let mut i = 0;
+        while i < $ops::ALL.len() {
+            rows[$ops::ALL[i] as usize] = $row($ops::ALL[i]);
+            i += 1;
+        }
+        rows
+    }};
+}
+
 /// A float operation or comparison, by its meaning.
+#[derive(Clone, Copy)]
 enum FloatBinary {
     Op(FloatOp, Width),
     Set(FloatCond, Width),
 }
 
-#[inline(always)]
-pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryOp) {
+const fn binary_row(op: BinaryOp) -> Result<IntBinary, FloatBinary> {
     use FloatBinary as F;
-    let [dst, a, b] = Binary::LANES;
-    let row = int_rows!(BinaryOp, op, {
+    int_rows!(BinaryOp, op, {
         AddI32 SubI32 MulI32 DivSI32 DivUI32 RemSI32 RemUI32 AndI32 OrI32 XorI32 ShlI32 ShrSI32 ShrUI32 RotlI32 RotrI32
         EqI32 NeI32 LtSI32 LtUI32 GtSI32 GtUI32 LeSI32 LeUI32 GeSI32 GeUI32 W32;
         AddI64 SubI64 MulI64 DivSI64 DivUI64 RemSI64 RemUI64 AndI64 OrI64 XorI64 ShlI64 ShrSI64 ShrUI64 RotlI64 RotrI64
@@ -291,7 +305,16 @@ pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, 
         BinaryOp::MinF64 => F::Op(FloatOp::Min, W64),
         BinaryOp::MaxF64 => F::Op(FloatOp::Max, W64),
         BinaryOp::CopysignF64 => F::Op(FloatOp::Copysign, W64),
-    });
+    })
+}
+
+const BINARY_ROWS: [Result<IntBinary, FloatBinary>; Op::ALL.len()] = by_code!(BinaryOp, binary_row);
+
+#[inline(always)]
+pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryOp) {
+    use FloatBinary as F;
+    let [dst, a, b] = Binary::LANES;
+    let row = BINARY_ROWS[op as usize];
     match row {
         Ok(row) => {
             let commutes = matches!(row, IntBinary::Op(op, _) if op.commutes());
@@ -314,10 +337,8 @@ pub(in crate::template) fn binary<M: Masm>(m: &mut M, o: &mut impl Operands<M>, 
     }
 }
 
-#[inline(always)]
-pub(in crate::template) fn binary_imm<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryImmOp) {
-    let [dst, a, b] = BinaryImm::LANES;
-    let row = int_rows!(BinaryImmOp, op, {
+const fn binary_imm_row(op: BinaryImmOp) -> Result<IntBinary, (FloatOp, Width)> {
+    int_rows!(BinaryImmOp, op, {
         AddI32Imm SubI32Imm MulI32Imm DivSI32Imm DivUI32Imm RemSI32Imm RemUI32Imm AndI32Imm OrI32Imm XorI32Imm ShlI32Imm
         ShrSI32Imm ShrUI32Imm RotlI32Imm RotrI32Imm EqI32Imm NeI32Imm LtSI32Imm LtUI32Imm GtSI32Imm GtUI32Imm LeSI32Imm
         LeUI32Imm GeSI32Imm GeUI32Imm W32;
@@ -333,7 +354,16 @@ pub(in crate::template) fn binary_imm<M: Masm>(m: &mut M, o: &mut impl Operands<
         BinaryImmOp::SubF64Imm => (FloatOp::Sub, W64),
         BinaryImmOp::MulF64Imm => (FloatOp::Mul, W64),
         BinaryImmOp::DivF64Imm => (FloatOp::Div, W64),
-    });
+    })
+}
+
+const BINARY_IMM_ROWS: [Result<IntBinary, (FloatOp, Width)>; Op::ALL.len()] =
+    by_code!(BinaryImmOp, binary_imm_row);
+
+#[inline(always)]
+pub(in crate::template) fn binary_imm<M: Masm>(m: &mut M, o: &mut impl Operands<M>, op: BinaryImmOp) {
+    let [dst, a, b] = BinaryImm::LANES;
+    let row = BINARY_IMM_ROWS[op as usize];
     let b = o.imm64(m, b);
     match row {
         Ok(row) => int_binary(m, o, row, dst, a, b),
