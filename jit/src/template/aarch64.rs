@@ -599,6 +599,7 @@ impl Masm for Aarch64 {
         }
     }
 
+    #[inline]
     fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool {
         let from = site as usize;
         let word = |at: usize| u32::from_le_bytes(code[at..at + 4].try_into().expect("four bytes"));

@@ -273,7 +273,7 @@ impl Buffer {
     }
 
     /// Writes all distances that are not written yet. False when one does not fit.
-    pub fn link(&mut self, patch: fn(&mut [u8], u32, u8, u32) -> bool) -> bool {
+    pub fn link(&mut self, patch: impl Fn(&mut [u8], u32, u8, u32) -> bool) -> bool {
         let Buffer { bytes, labels, fixups, .. } = self;
         fixups.drain(..).all(|fixup| {
             let target = labels[fixup.label.0 as usize];

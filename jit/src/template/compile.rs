@@ -511,10 +511,15 @@ impl<H: Homes> Driver<H> {
     }
 
     /// A safepoint if a displacement goes backwards, or to the instruction itself, and the loop has none yet.
+    #[inline(always)]
     fn poll_if_backward<M: Masm>(&mut self, m: &mut M, displacement: i32) {
-        if displacement > 0 {
-            return;
+        if displacement <= 0 {
+            self.poll_backward(m);
         }
+    }
+
+    #[inline(never)]
+    fn poll_backward<M: Masm>(&mut self, m: &mut M) {
         if !self.polled {
             self.poll(m);
         }

@@ -710,6 +710,7 @@ impl Masm for X86_64 {
         self.0.put_some([nop(first), nop(missing - first)]);
     }
 
+    #[inline]
     fn patch(code: &mut [u8], site: u32, kind: u8, target: u32) -> bool {
         let at = site as usize;
         if kind == NEAR {
