@@ -89,7 +89,7 @@ impl Translator<'_, '_> {
 
     /// Goes on unless a helper has said to stop.
     pub(super) fn stop_if(&mut self, status: Value) {
-        let (stopped, next) = (self.stopped(), self.b.create_block());
+        let (stopped, next) = (self.stopped(), self.new_block(false));
         self.b.ins().brif(status, stopped, &[BlockArg::Value(status)], next, &[]);
         self.start(next);
     }
@@ -209,7 +209,7 @@ impl Translator<'_, '_> {
             let done = *done.get_or_insert_with(|| self.block_for(&results));
             // It is of this instance, so it has the same context.
             let expected = self.element(abi::instance::RECORDS, func.0);
-            let (is_it, other) = (self.b.create_block(), self.b.create_block());
+            let (is_it, other) = (self.new_block(false), self.new_block(false));
             let mut differs = self.b.ins().icmp(IntCC::NotEqual, record, expected);
             if let Some(is_due) = self.count_down() {
                 differs = self.b.ins().bor(differs, is_due);
@@ -229,7 +229,7 @@ impl Translator<'_, '_> {
 
     /// A block that takes the values of registers.
     fn block_for(&mut self, regs: &[Reg]) -> Block {
-        let block = self.b.create_block();
+        let block = self.new_block(false);
         for &reg in regs {
             let ty = type_of(self.type_of(reg));
             self.b.append_block_param(block, ty);
@@ -267,7 +267,7 @@ impl Translator<'_, '_> {
     pub(super) fn call_record(&mut self, record: Value, args: &[Reg], results: &[Reg]) {
         // Not to be moved in front of a test for null. (The same for the instance.)
         let slot = self.load_word(Region::Tables, record, abi::record::SLOT);
-        let [with_slot, by_slot, by_helper, done] = [(); 4].map(|()| self.b.create_block());
+        let [with_slot, by_slot, by_helper, done] = [(); 4].map(|()| self.new_block(false));
         self.b.append_block_param(done, I64);
         self.b.ins().brif(slot, with_slot, &[], by_helper, &[]);
 

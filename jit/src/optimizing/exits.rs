@@ -87,7 +87,7 @@ impl Translator<'_, '_> {
 
     /// The same if a condition is not zero.
     pub(super) fn trap_if(&mut self, condition: Value, cause: TrapCause) {
-        let (trapped, next) = (self.cold_block(), self.b.create_block());
+        let (trapped, next) = (self.new_block(true), self.new_block(false));
         self.b.ins().brif(condition, trapped, &[], next, &[]);
         self.start(trapped);
         self.trap(cause);
@@ -116,7 +116,7 @@ impl Translator<'_, '_> {
     }
 
     fn shared_block(&mut self) -> Block {
-        let block = self.cold_block();
+        let block = self.new_block(true);
         self.b.append_block_param(block, I64);
         block
     }
@@ -150,7 +150,7 @@ impl Translator<'_, '_> {
 
     /// Goes on in another tier, at the current instruction, if a word is not zero.
     pub(super) fn exit_if(&mut self, word: Value, reason: Reason) {
-        let (out, next) = (self.cold_block(), self.b.create_block());
+        let (out, next) = (self.new_block(true), self.new_block(false));
         self.b.ins().brif(word, out, &[], next, &[]);
         self.start(out);
         self.exit_here(reason);

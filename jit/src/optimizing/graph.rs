@@ -8,10 +8,14 @@ use std::collections::BTreeSet;
 use bytecode_spec::isa::{OpRow, Words, each_row};
 use bytecode_spec::{Function, Op, Pc, Reg, liveness};
 
+use super::loops::Loops;
 use super::{Edge, Entry, Reason, Refusal};
 
 /// Basic blocks more than this are too many.
 const MAX_BLOCKS: usize = 20_000;
+
+/// A block is out of the way if it ran less than once when the most frequent one ran so often.
+const COLD_SHARE: u32 = 64;
 
 /// The blocks of a function, numbered in the order of their code.
 pub(super) struct Graph {
@@ -19,27 +23,43 @@ pub(super) struct Graph {
     /// For each block, how many edges from reached blocks lead to it; `None` for those not reached.
     edges: Vec<Option<u32>>,
     never: Vec<Edge>,
+    /// How often branches went where.
+    counts: Vec<(Edge, u32)>,
     /// Where control enters.
     first: usize,
-    /// For each block, whether it is of the loop that is entered; empty if activations start.
-    body: Vec<bool>,
+    loops: Loops,
+    /// The loop that is entered; `None` if activations start.
+    entered: Option<usize>,
 }
 
 impl Graph {
-    pub(super) fn new(function: &Function, entry: Entry, never: &[Edge]) -> Result<Graph, Refusal> {
+    /// A graph without the edges that were `never` gone, of a function whose branches went where as `counts` say.
+    pub(super) fn new(
+        function: &Function,
+        entry: Entry,
+        never: &[Edge],
+        counts: &[(Edge, u32)],
+    ) -> Result<Graph, Refusal> {
         let liveness = liveness::live_at_blocks(function).ok_or(Refusal::TooLarge)?;
         let count = liveness.starts().len();
         if count > MAX_BLOCKS {
             return Err(Refusal::TooLarge);
         }
-        let (first, body) = match entry {
-            Entry::Start => (0, Vec::new()),
-            Entry::Loop(head) => {
-                let head = liveness.block_at(head).ok_or(Refusal::TooLarge)?;
-                (head, loop_of(&liveness, head))
-            }
+        let loops = Loops::new(&liveness);
+        let entered = match entry {
+            Entry::Start => None,
+            Entry::Loop(head) => Some(liveness.block_at(head).ok_or(Refusal::TooLarge)?),
         };
-        let mut graph = Graph { liveness, edges: vec![None; count], never: never.to_vec(), first, body };
+        let first = entered.unwrap_or(0);
+        let mut graph = Graph {
+            liveness,
+            edges: vec![None; count],
+            never: never.to_vec(),
+            counts: counts.to_vec(),
+            first,
+            loops,
+            entered,
+        };
         // The entry leads there.
         graph.edges[first] = Some(1);
         let (mut open, mut successors) = (vec![first], Vec::new());
@@ -54,6 +74,54 @@ impl Graph {
             }
         }
         Ok(graph)
+    }
+
+    /// For each block, how often it ran: those that end with a branch as often as that went anywhere, others as often as control came
+    /// there. What comes from a block further on that does not end with a branch is not seen.
+    fn runs(&self) -> Vec<u32> {
+        let sum =
+            |counts: &[(Edge, u32)]| counts.iter().fold(0_u32, |sum, &(_, count)| sum.saturating_add(count));
+        let mut runs = vec![0; self.edges.len()];
+        for block in 0..runs.len() {
+            let counts = self.counts_from(block);
+            if !counts.is_empty() {
+                runs[block] = sum(counts);
+            }
+            for to in self.liveness.successors(block).filter(|&to| self.counts_from(to).is_empty()) {
+                let count = if counts.is_empty() { runs[block] } else { self.count(block, to) };
+                runs[to] = count.saturating_add(runs[to]);
+            }
+        }
+        runs
+    }
+
+    /// How often the branch at the end of a block went where.
+    fn counts_from(&self, block: usize) -> &[(Edge, u32)] {
+        let starts = self.liveness.starts();
+        let end = starts.get(block + 1).copied().unwrap_or(Pc(u32::MAX));
+        let from = |(edge, _): &(Edge, u32), pc| edge.from < pc;
+        let counts = &self.counts[self.counts.partition_point(|count| from(count, starts[block]))..];
+        &counts[..counts.partition_point(|count| from(count, end))]
+    }
+
+    /// How often control went from one block to another, where a branch may lead.
+    fn count(&self, from: usize, to: usize) -> u32 {
+        let to = self.liveness.starts()[to];
+        let counts = self.counts_from(from).iter().filter(|(edge, _)| edge.to == to);
+        counts.fold(0, |sum, &(_, count)| sum.saturating_add(count))
+    }
+
+    /// How often control went a way that a branch may go; 0 if that is not known.
+    pub(super) fn times(&self, edge: Edge) -> u32 {
+        self.count(self.block_of(edge.from), self.block_at(edge.to))
+    }
+
+    /// For each block, whether it ran seldom beside others.
+    pub(super) fn cold(&self) -> Vec<bool> {
+        let runs = self.runs();
+        let reached = self.edges.iter().zip(&runs).filter(|(edges, _)| edges.is_some());
+        let most = reached.map(|(_, &runs)| runs).max().unwrap_or(0);
+        runs.into_iter().map(|runs| runs < most / COLD_SHARE).collect()
     }
 
     /// The block that control enters.
@@ -78,8 +146,7 @@ impl Graph {
 
     /// Where control may go from the end of the block that an instruction is in, whatever the profile says.
     pub(super) fn all_successors(&self, pc: Pc) -> impl Iterator<Item = usize> {
-        let block = self.liveness.starts().partition_point(|&start| start <= pc) - 1;
-        self.liveness.successors(block)
+        self.liveness.successors(self.block_of(pc))
     }
 
     /// What may be read behind an instruction but the last of its block, whatever the profile says.
@@ -106,8 +173,7 @@ impl Graph {
     pub(super) fn unwritten(&self, function: &Function) -> Vec<bool> {
         let mut unwritten = vec![true; function.registers.len()];
         each_row(&function.code, |pc, row, words, _| {
-            let block = self.liveness.starts().partition_point(|start| start.index() <= pc) - 1;
-            if self.edges[block].is_some() {
+            if self.edges[self.block_of(Pc(pc as u32))].is_some() {
                 row.defs(words).for_each(|reg| unwritten[reg.index()] = false);
             }
         });
@@ -133,36 +199,23 @@ impl Graph {
         self.never.binary_search(&edge).is_ok().then_some(Reason::Branch(edge))
     }
 
+    /// Whether who goes that way leaves a loop.
+    pub(super) fn is_loop_left(&self, edge: Edge) -> bool {
+        self.loops.is_left(self.block_of(edge.from), self.block_at(edge.to))
+    }
+
+    /// The block that an instruction is in.
+    fn block_of(&self, pc: Pc) -> usize {
+        self.liveness.starts().partition_point(|&start| start <= pc) - 1
+    }
+
     /// Whether a block is where code may be.
     fn has(&self, block: usize) -> bool {
-        self.body.get(block).is_none_or(|&is_in| is_in)
+        self.entered.is_none_or(|head| self.loops.has(head, block))
     }
 
     /// What a block may read.
     pub(super) fn live_in(&self, block: usize) -> impl Iterator<Item = Reg> {
         self.liveness.live_in(block)
     }
-}
-
-/// For each block, whether it is of the natural loop of a head: whether it leads to a branch back to that, not by way of the head.
-fn loop_of(liveness: &liveness::BlockLiveness, head: usize) -> Vec<bool> {
-    let count = liveness.starts().len();
-    let mut edges: Vec<(usize, usize)> = Vec::new();
-    for from in 0..count {
-        edges.extend(liveness.successors(from).map(|to| (to, from)));
-    }
-    edges.sort_unstable();
-    let predecessors = |of: usize| {
-        let first = edges.partition_point(|&(to, _)| to < of);
-        edges[first..].iter().take_while(move |&&(to, _)| to == of).map(|&(_, from)| from)
-    };
-    let mut body = vec![false; count];
-    body[head] = true;
-    let mut open: Vec<usize> = predecessors(head).filter(|&from| from >= head).collect();
-    while let Some(block) = open.pop() {
-        if !std::mem::replace(&mut body[block], true) {
-            open.extend(predecessors(block));
-        }
-    }
-    body
 }

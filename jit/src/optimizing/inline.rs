@@ -47,6 +47,8 @@ pub struct Callee {
     pub costs: Vec<u32>,
     /// See [`Request::never`](super::Request::never).
     pub never: Vec<Edge>,
+    /// How often its branches went where.
+    pub counts: Vec<(Edge, u32)>,
     /// See [`Request::targets`](super::Request::targets).
     pub targets: Vec<CallTargets>,
 }
@@ -139,7 +141,7 @@ impl<'a> Translator<'a, '_> {
             self.inlined_words += callee.function.code.len();
         }
         let values: Vec<_> = args.iter().map(|&reg| self.get(reg)).collect();
-        let rest = (!is_whole).then(|| self.b.create_block());
+        let rest = (!is_whole).then(|| self.new_block(false));
         let first_variable = self.variables;
         self.declare(&callee.function.registers);
         let mut scope =
@@ -188,7 +190,9 @@ impl<'a> Translator<'a, '_> {
             is_over.then_some(Inlining::OverBudget)
         };
         let (inlining, graph) = match why_not {
-            None => (Inlining::Whole, Graph::new(&callee.function, Entry::Start, &callee.never)),
+            None => {
+                (Inlining::Whole, Graph::new(&callee.function, Entry::Start, &callee.never, &callee.counts))
+            }
             Some(why_not) => {
                 // With fuel, what is inlined would be paid twice.
                 let is_free = callee.costs.is_empty();
@@ -196,7 +200,10 @@ impl<'a> Translator<'a, '_> {
                 if self.outer.len() >= MAX_PATH || never.is_empty() {
                     return (why_not, None);
                 }
-                (Inlining::UntilEarlyReturn, Graph::new(&callee.function, Entry::Start, &never))
+                (
+                    Inlining::UntilEarlyReturn,
+                    Graph::new(&callee.function, Entry::Start, &never, &callee.counts),
+                )
             }
         };
         match graph {

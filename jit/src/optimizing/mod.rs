@@ -3,10 +3,11 @@
 //! A function keeps its frame, as in all tiers, but its registers are values, which are written to the frame only where somebody
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
-//! Read in this order: `graph` (which blocks are compiled), `translate` (the walk over them), `values`, `constants`, `bounds`, `strength`,
-//! `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
+//! Read in this order: `graph` (which blocks are compiled), `loops`, `translate` (the walk over them), `values`, `constants`, `bounds`,
+//! `strength`, `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
 
 mod graph;
+mod loops;
 mod translate;
 mod values;
 mod constants;
@@ -61,6 +62,8 @@ pub struct Request {
     pub entry: Entry,
     /// Branches that never went one of their ways, ascending: the code behind is left out.
     pub never: Vec<Edge>,
+    /// How often branches went where, ascending, as far as that was seen: what ran seldom is laid out apart from what did not.
+    pub counts: Vec<(Edge, u32)>,
     /// Functions that it calls, or that these call, and that may be inlined.
     pub callees: Vec<Callee>,
     /// What its indirect calls mostly call, by ascending pc.

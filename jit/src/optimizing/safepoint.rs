@@ -7,16 +7,18 @@
 //! generator nothing happens there, and no value has to be elsewhere for it. Flags are lost; the code generator has them between no two
 //! instructions of the intermediate form.
 
+use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::types::I64;
-use cranelift_codegen::ir::{Function, InstBuilder, MemFlagsData, Signature, TrapCode, UserFuncName};
+use cranelift_codegen::ir::types::{I32, I64};
+use cranelift_codegen::ir::{Function, InstBuilder, MemFlagsData, Signature, TrapCode, UserFuncName, Value};
 use cranelift_codegen::isa::{CallConv, TargetIsa};
-use cranelift_codegen::{Context, ir};
 
 use super::Target;
 use super::calls::{helper_signature, signature_of};
 use super::memory::CODES;
+use super::translate::Translator;
+use super::values::Region;
 use crate::abi::{self, Helper};
 
 /// What tells polls from accesses to memory.
@@ -40,8 +42,7 @@ fn write(func: &mut Function, target: Target) {
     let [entry, stopped, done] = [(); 3].map(|()| func.dfg.make_block());
     let mut at = FuncCursor::new(func);
     let flags = MemFlagsData::trusted();
-    let load =
-        |at: &mut FuncCursor<'_>, base: ir::Value, offset: i32| at.ins().load(I64, flags, base, offset);
+    let load = |at: &mut FuncCursor<'_>, base: Value, offset: i32| at.ins().load(I64, flags, base, offset);
 
     at.insert_block(entry);
     let frame = at.ins().get_pinned_reg(I64);
@@ -71,6 +72,41 @@ fn compile(context: &mut Context, isa: &dyn TargetIsa) -> Vec<u8> {
     let code = context.compile(isa, &mut ControlPlane::default()).expect("the code generator knows it");
     debug_assert!(code.buffer.relocs().is_empty(), "nothing depends on where it is");
     code.code_buffer().to_vec()
+}
+
+impl Translator<'_, '_> {
+    /// A safepoint if a displacement goes backwards, unless the block has had one, or goes on in a call if it goes there.
+    pub(super) fn poll_if_backward(&mut self, displacement: i32) {
+        if self.scope.rest.is_some() {
+            return;
+        }
+        self.stress();
+        if displacement <= 0 && !self.polled {
+            self.poll();
+        }
+    }
+
+    /// A safepoint at the current instruction.
+    pub(super) fn poll(&mut self) {
+        // Where there are calls, few registers are left to keep it in.
+        let store = if self.calls_others {
+            let context = self.context_in_frame();
+            self.load_word(Region::Store, context, abi::instance::STORE)
+        } else {
+            self.store_context()
+        };
+        let limit = self.plus(store, abi::store::ENTRY_LIMIT.into());
+        // Not an ordinary load: what one loop has read says nothing about the next one.
+        let limit = self.b.ins().atomic_load(I64, MemFlagsData::trusted(), limit);
+        self.poll_at(limit, POLL);
+        self.polled = true;
+    }
+
+    /// Reads what is at an address, or does what is asked for if that is 0: see [the module](self).
+    pub(super) fn poll_at(&mut self, address: Value, code: u8) {
+        let flags = MemFlagsData::new().with_trap_code(TrapCode::user(code));
+        self.b.ins().load(I32, flags, address, 0);
+    }
 }
 
 impl Target {

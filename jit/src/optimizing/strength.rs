@@ -44,7 +44,7 @@ impl Translator<'_, '_> {
             return;
         }
         for (number, &target) in others.iter().enumerate() {
-            let next = self.b.create_block();
+            let next = self.new_block(false);
             let is_it = self.is(index, number as i64);
             self.b.ins().brif(is_it, target, &[], next, &[]);
             self.start(next);

@@ -1,5 +1,6 @@
 //! The walk over the bytecode: blocks, branches, and what is neither arithmetic, nor memory, nor a call.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
@@ -8,10 +9,8 @@ use ahash::AHashMap;
 use bytecode_spec::isa::{self, OpRow, Visitor, Words, visit};
 use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
-use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, Block, Inst, InstBuilder, MemFlagsData, SourceLoc, TrapCode, Value,
-};
+use cranelift_codegen::ir::types::I64;
+use cranelift_codegen::ir::{AliasRegion, AliasRegionData, Block, Inst, InstBuilder, SourceLoc, Value};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 
@@ -38,7 +37,7 @@ pub(super) struct Translator<'a, 'f> {
     /// Variables that were declared.
     pub(super) variables: u32,
     /// Whether the function whose code it is calls anything.
-    calls_others: bool,
+    pub(super) calls_others: bool,
     pub(super) regions: [AliasRegion; 5],
     /// The instance context.
     pub(super) context: Value,
@@ -162,7 +161,7 @@ pub(super) fn translate(
     target: Target,
     frontend: TargetFrontendConfig,
 ) -> Result<Translated, Refusal> {
-    let graph = Rc::new(Graph::new(&request.function, request.entry, &request.never)?);
+    let graph = Rc::new(Graph::new(&request.function, request.entry, &request.never, &request.counts)?);
     let regions =
         [Region::Frame, Region::Store, Region::Memory, Region::Globals, Region::Tables].map(|region| {
             let data = AliasRegionData { user_id: region as u32, description: format!("{region:?}").into() };
@@ -253,10 +252,11 @@ impl Translator<'_, '_> {
         let graph = Rc::clone(&self.scope.graph);
         let here = self.b.current_block();
         let first = graph.first();
+        let cold = graph.cold();
         for (block, _, edges) in graph.reached() {
             // Where nothing goes back to the start, it goes on in the same block.
             let is_here = block == first && edges == 1;
-            self.scope.blocks[block] = if is_here { here } else { Some(self.b.create_block()) };
+            self.scope.blocks[block] = if is_here { here } else { Some(self.new_block(cold[block])) };
             self.scope.missing[block] = edges;
         }
         let to = self.reached(first);
@@ -279,8 +279,8 @@ impl Translator<'_, '_> {
         let store = self.store_context();
         let limit = self.load_word(Region::Store, store, abi::store::ENTRY_LIMIT);
         let is_short = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
-        let (asked, resume) = (self.cold_block(), self.b.create_block());
-        let test_native = self.b.create_block();
+        let (asked, resume) = (self.new_block(true), self.new_block(false));
+        let test_native = self.new_block(false);
         self.b.ins().brif(is_short, asked, &[], test_native, &[]);
         self.start(test_native);
         let stack = self.b.ins().get_stack_pointer(I64);
@@ -303,7 +303,7 @@ impl Translator<'_, '_> {
         self.note_induction(block, start);
         self.places.clear();
         for copy in 1..=copies {
-            self.next_copy = (copy < copies).then(|| self.b.create_block());
+            self.next_copy = (copy < copies).then(|| self.new_block(false));
             let before = self.locations.len();
             self.instructions(start);
             if copy > 1 {
@@ -365,9 +365,12 @@ impl Translator<'_, '_> {
         self.b.seal_block(block);
     }
 
-    pub(super) fn cold_block(&mut self) -> Block {
+    /// A block that is laid out apart if it `is_cold`, or the current one is.
+    pub(super) fn new_block(&mut self, is_cold: bool) -> Block {
         let block = self.b.create_block();
-        self.b.set_cold_block(block);
+        if is_cold || self.b.current_block().is_some_and(|here| self.b.func.layout.is_cold(here)) {
+            self.b.set_cold_block(block);
+        }
         block
     }
 
@@ -386,39 +389,6 @@ impl Translator<'_, '_> {
         Pc((self.scope.pc as i64 + i64::from(displacement)) as u32)
     }
 
-    /// A safepoint if a displacement goes backwards, unless the block has had one, or goes on in a call if it goes there.
-    fn poll_if_backward(&mut self, displacement: i32) {
-        if self.scope.rest.is_some() {
-            return;
-        }
-        self.stress();
-        if displacement <= 0 && !self.polled {
-            self.poll();
-        }
-    }
-
-    /// A safepoint at the current instruction.
-    pub(super) fn poll(&mut self) {
-        // Where there are calls, few registers are left to keep it in.
-        let store = if self.calls_others {
-            let context = self.context_in_frame();
-            self.load_word(Region::Store, context, abi::instance::STORE)
-        } else {
-            self.store_context()
-        };
-        let limit = self.plus(store, abi::store::ENTRY_LIMIT.into());
-        // Not an ordinary load: what one loop has read says nothing about the next one.
-        let limit = self.b.ins().atomic_load(I64, MemFlagsData::trusted(), limit);
-        self.poll_at(limit, safepoint::POLL);
-        self.polled = true;
-    }
-
-    /// Reads what is at an address, or does what is asked for if that is 0: see [`safepoint`].
-    fn poll_at(&mut self, address: Value, code: u8) {
-        let flags = MemFlagsData::new().with_trap_code(TrapCode::user(code));
-        self.b.ins().load(I32, flags, address, 0);
-    }
-
     /// Goes to one of two places.
     fn branch(&mut self, condition: Condition, displacement: i32) {
         match self.next_copy {
@@ -435,10 +405,13 @@ impl Translator<'_, '_> {
         if let Some(copy) = self.next_copy {
             to = copy;
         }
-        // What leaves a loop comes first, or the code generator moves nothing out of it.
-        let is_left = |edge: Edge| self.scope.graph.why_not(edge).is_some();
-        let next_first = displacement <= 0 && !is_left(taken) || is_left(not_taken);
-        if next_first {
+        // What leaves the code, or a loop, comes first, or the code generator moves nothing out of the loop, and lays it out within it. What
+        // comes last is next in the code.
+        let graph = &self.scope.graph;
+        let order = |edge: Edge| {
+            (graph.why_not(edge).is_some(), graph.is_loop_left(edge), Reverse(graph.times(edge)))
+        };
+        if order(not_taken) > order(taken) {
             let value = self.truth(condition.inverse());
             self.b.ins().brif(value, next, &[], to, &[]);
         } else {
@@ -456,7 +429,7 @@ impl Translator<'_, '_> {
         if let Some(rest) = self.scope.rest {
             return rest;
         }
-        let block = self.cold_block();
+        let block = self.new_block(true);
         self.ways.push((block, edge.to, reason));
         block
     }

@@ -25,6 +25,7 @@ impl Version {
             costs: self.costs.to_vec(),
             entry,
             never: self.never(entry, wrong.as_ref()),
+            counts: self.edge_counts(),
             callees: self.callees(wrong.as_ref()),
             targets: self.call_targets(),
             stress: 0,
@@ -67,6 +68,7 @@ impl Version {
                     frame_words: callee.frame_words,
                     costs: callee.costs.to_vec(),
                     never: callee.never(Entry::Start, wrong),
+                    counts: callee.edge_counts(),
                     targets: callee.call_targets(),
                 });
                 open.extend(fits.then_some(callee));
@@ -133,6 +135,17 @@ impl Version {
         never.sort_unstable();
         never.dedup();
         never
+    }
+
+    /// How often branches went where while they were profiled.
+    fn edge_counts(&self) -> Vec<(Edge, u32)> {
+        let branches = self.branches().into_iter().filter(|branch| branch.total() > 0);
+        let edges = branches.flat_map(|Branch { from, ways }| {
+            ways.into_iter().map(move |(to, count)| (Edge { from, to }, count))
+        });
+        let mut counts: Vec<(Edge, u32)> = edges.collect();
+        counts.sort_unstable();
+        counts
     }
 
     /// The head of the loop whose code is made if the loop at a head is hot: of that one or one around it.
