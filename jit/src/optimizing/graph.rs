@@ -169,6 +169,28 @@ impl Graph {
         live
     }
 
+    /// Whether a register may be read behind an instruction but the last of its block, before it is written again, whatever the
+    /// profile says.
+    pub(super) fn is_read_behind(&self, code: &[u64], pc: Pc, reg: Reg) -> bool {
+        let next = self.liveness.starts().get(self.block_of(pc) + 1);
+        let end = next.map_or(code.len(), |next| next.index());
+        let mut at = pc.index();
+        loop {
+            let words = &code[at..];
+            at += Op::from_code(words.lane(0)).and_then(|op| op.info().length(words)).expect("verified");
+            if at >= end {
+                return self.all_successors(pc).any(|to| self.live_in(to).any(|live| live == reg));
+            }
+            let (words, row) = (&code[at..], OpRow::of(&code[at..]));
+            if row.uses(words).any(|read| read == reg) {
+                return true;
+            }
+            if row.defs(words).any(|written| written == reg) {
+                return false;
+            }
+        }
+    }
+
     /// For each register, whether no reached block writes it.
     pub(super) fn unwritten(&self, function: &Function) -> Vec<bool> {
         let mut unwritten = vec![true; function.registers.len()];

@@ -4,7 +4,7 @@
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
 //! Read in this order: `graph` (which blocks are compiled), `loops`, `translate` (the walk over them), `values`, `constants`, `bounds`,
-//! `strength`, `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
+//! `strength`, `heights`, `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
 
 mod graph;
 mod loops;
@@ -13,6 +13,7 @@ mod values;
 mod constants;
 mod bounds;
 mod strength;
+mod heights;
 mod numeric;
 mod memory;
 mod calls;

@@ -4,7 +4,7 @@ use bytecode_spec::isa::{Binary, BinaryImm, BinaryImmOp, BinaryOp, BranchImmOp, 
 use bytecode_spec::{Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value};
 
 use super::bounds;
 use super::translate::{Condition, Translator};
@@ -29,6 +29,29 @@ enum IntOp {
     DivU,
     RemS,
     RemU,
+}
+
+impl IntOp {
+    /// The code generator's operation, if it is associative and commutative. Products are left as they are: some are shifts and sums.
+    fn in_any_order(self) -> Option<Opcode> {
+        match self {
+            IntOp::Add => Some(Opcode::Iadd),
+            IntOp::And => Some(Opcode::Band),
+            IntOp::Or => Some(Opcode::Bor),
+            IntOp::Xor => Some(Opcode::Bxor),
+            IntOp::Sub
+            | IntOp::Mul
+            | IntOp::Shl
+            | IntOp::ShrS
+            | IntOp::ShrU
+            | IntOp::Rotl
+            | IntOp::Rotr
+            | IntOp::DivS
+            | IntOp::DivU
+            | IntOp::RemS
+            | IntOp::RemU => None,
+        }
+    }
 }
 
 /// An operation of floats.
@@ -137,6 +160,11 @@ impl Translator<'_, '_> {
             B::LeF32 | B::LeF64 => Row::FloatSet(FloatCC::LessThanOrEqual),
             B::GeF32 | B::GeF64 => Row::FloatSet(FloatCC::GreaterThanOrEqual),
         });
+        if let Row::Int(op) = row
+            && let Some(value) = op.in_any_order().and_then(|opcode| self.in_better_order(opcode, i))
+        {
+            return self.set(i.dst, value);
+        }
         let (a, b) = (self.get(i.a), self.get(i.b));
         self.row(row, i.dst, a, b, None);
     }

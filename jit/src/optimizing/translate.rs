@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use bytecode_spec::isa::{self, OpRow, Visitor, Words, visit};
 use bytecode_spec::{Effect, FuncIndex, Function, Op, Pc, Reg, TrapCause, ValType};
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
@@ -56,6 +56,10 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) leaving: BTreeMap<State, Vec<(Block, u32)>>,
     /// What values are at most, where more is known than that they are parameters of blocks.
     pub(super) at_most: BTreeMap<Value, u64>,
+    /// How many operations of their block come before values.
+    pub(super) heights: AHashMap<Value, u32>,
+    /// Values that are needed beside what is computed from them.
+    pub(super) needed: AHashSet<Value>,
     /// Where the loop of the current block goes on in a copy of the block.
     pub(super) next_copy: Option<Block>,
     /// Instructions in copies of blocks.
@@ -195,6 +199,8 @@ pub(super) fn translate(
         countdowns: 0,
         leaving: BTreeMap::new(),
         at_most: BTreeMap::new(),
+        heights: AHashMap::new(),
+        needed: AHashSet::new(),
         next_copy: None,
         copied: 0,
         polled: false,
