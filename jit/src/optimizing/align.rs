@@ -4,6 +4,8 @@
 //! The code generator does not align loops, and filling up in the middle of code would cost where it is run. All code of a function is
 //! moved together instead: there are only so many ways, but then few loops are both small and hot.
 
+use std::collections::BTreeSet;
+
 use super::Target;
 
 /// Bytes of a line of the instruction cache.
@@ -12,36 +14,60 @@ pub const LINE: u32 = 64;
 /// Starts that are tried, the best for callers first.
 const STARTS: [u32; 16] = [0, 16, 32, 48, 8, 24, 40, 56, 4, 12, 20, 28, 36, 44, 52, 60];
 
-/// The edges that lead back: from blocks to such as begin no later, by the offsets at which all begin, ascending.
+/// The edges that lead back, by the offsets at which blocks begin, which are given ascending: from blocks of loops to their heads, which begin
+/// no later. Blocks that are laid out behind the others go back to them too, but are of no loop for that.
 ///
 /// They are read from the branches that blocks end with. The code generator has a list of edges too, but takes the blocks for it in
 /// another order than their starts (`VCode::emit`), so that it is wrong for code with cold blocks.
 pub(super) fn back_edges(target: Target, code: &[u8], starts: &[u32]) -> Vec<(u32, u32)> {
     let ends = starts.iter().skip(1).copied().chain([code.len() as u32]);
-    let branches = starts.iter().zip(ends).flat_map(|(&from, end)| {
-        let code = &code[from as usize..end as usize];
-        let distances = match target {
-            Target::X86_64 { .. } => x86_64_branches(code),
-            Target::Aarch64 => aarch64_branches(code),
+    // The other way round: to, and from.
+    let mut edges: Vec<(u32, u32)> = Vec::new();
+    for (&from, end) in starts.iter().zip(ends) {
+        let block = &code[from as usize..end as usize];
+        let (distances, goes_on) = match target {
+            Target::X86_64 { .. } => x86_64_branches(block),
+            Target::Aarch64 => aarch64_branches(block),
         };
-        distances.into_iter().flatten().map(move |distance| (from, end.wrapping_add_signed(distance)))
-    });
-    branches.filter(|&(from, to)| to <= from && starts.binary_search(&to).is_ok()).collect()
+        let branches = distances.into_iter().flatten().map(|distance| end.wrapping_add_signed(distance));
+        let all = branches.chain(goes_on.then_some(end));
+        edges.extend(all.filter(|to| starts.binary_search(to).is_ok()).map(|to| (to, from)));
+    }
+    edges.sort_unstable();
+    let into = |block: u32| {
+        let edges = &edges[edges.partition_point(|&(to, _)| to < block)..];
+        edges[..edges.partition_point(|&(to, _)| to == block)].iter().map(|&(_, from)| from)
+    };
+    // Whether control comes to a block from the head on, by blocks that begin behind it. It may come by a table to those that no branch goes to.
+    let is_of_loop = |block: u32, head: u32| {
+        let (mut seen, mut open) = (BTreeSet::from([block]), vec![block]);
+        while let Some(block) = open.pop() {
+            if block == head || into(block).next().is_none() {
+                return true;
+            }
+            open.extend(into(block).filter(|&from| from >= head && seen.insert(from)));
+        }
+        false
+    };
+    let back = edges.iter().filter(|&&(to, from)| to <= from && is_of_loop(from, to));
+    back.map(|&(to, from)| (from, to)).collect()
 }
 
 /// How far, from the end of a block, the branches go that it ends with: a conditional one, one that is not, or both. There are only those
-/// with distances of four bytes.
-fn x86_64_branches(block: &[u8]) -> [Option<i32>; 2] {
+/// with distances of four bytes. And whether it may go on with the next block.
+fn x86_64_branches(block: &[u8]) -> ([Option<i32>; 2], bool) {
     let distance = |block: &[u8]| block.last_chunk().map_or(0, |bytes| i32::from_le_bytes(*bytes));
     let jmp = matches!(block, [.., 0xe9, _, _, _, _]).then(|| distance(block));
     let behind_jcc = if jmp.is_some() { 5 } else { 0 };
     let rest = &block[..block.len() - behind_jcc];
     let jcc = matches!(rest, [.., 0x0f, 0x80..=0x8f, _, _, _, _]).then(|| distance(rest) - behind_jcc as i32);
-    [jmp, jcc]
+    // `ret`, `ud2`, and `jmp` to where a register says.
+    let ends = jmp.is_some() || matches!(block, [.., 0xc3] | [.., 0x0f, 0x0b] | [.., 0xff, 0xe0..=0xe7]);
+    ([jmp, jcc], !ends)
 }
 
 /// The same; distances are counted from where the branch is.
-fn aarch64_branches(block: &[u8]) -> [Option<i32>; 2] {
+fn aarch64_branches(block: &[u8]) -> ([Option<i32>; 2], bool) {
     let word = |behind: usize| {
         let end = block.len().checked_sub(4 * behind)?;
         block[..end].last_chunk().map(|bytes| u32::from_le_bytes(*bytes))
@@ -57,7 +83,13 @@ fn aarch64_branches(block: &[u8]) -> [Option<i32>; 2] {
         0x36 | 0x37 | 0xb6 | 0xb7 => Some(field(word, 5, 18)),
         _ => None,
     });
-    [b.map(|word| field(word, 0, 25) - 4), conditional.map(|distance| distance - 4 * (behind as i32 + 1))]
+    // `br` and `ret`, and what is no instruction.
+    let ends = b.is_some() || word(0).is_some_and(|word| word >> 24 == 0xd6 || word >> 16 == 0);
+    let distances = [
+        b.map(|word| field(word, 0, 25) - 4),
+        conditional.map(|distance| distance - 4 * (behind as i32 + 1)),
+    ];
+    (distances, !ends)
 }
 
 /// How far behind a multiple of [`LINE`] code should start that wants an alignment, by the offsets at which its blocks start, ascending,
@@ -113,6 +145,19 @@ mod tests {
         let mut found = back_edges(Target::Aarch64, &code, &[0, 4, 8, 16, 20]);
         found.sort_unstable();
         assert_eq!(found, [(4, 4), (8, 0), (8, 4), (16, 0)]);
+    }
+
+    #[test]
+    fn blocks_laid_out_apart_are_of_no_loop_for_going_back() {
+        // `jae` to 7 and 6; `nop`; `jb` to 6, a loop; `ret`; and `jmp` to 7, from where the first branch goes.
+        let code = [
+            0x0f, 0x83, 0x08, 0x00, 0x00, 0x00, //
+            0x90, //
+            0x0f, 0x82, 0xf9, 0xff, 0xff, 0xff, //
+            0xc3, //
+            0xe9, 0xf4, 0xff, 0xff, 0xff,
+        ];
+        assert_eq!(back_edges(Target::X86_64, &code, &[0, 6, 7, 13, 14]), [(7, 6)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{Edge, Entry, Reason, Refusal};
 /// Basic blocks more than this are too many.
 const MAX_BLOCKS: usize = 20_000;
 
-/// A block is out of the way if it ran less than once when the most frequent one ran so often.
+/// A block is laid out apart if its loop went round so often for each time that it ran. Who goes there jumps twice.
 const COLD_SHARE: u32 = 64;
 
 /// The blocks of a function, numbered in the order of their code.
@@ -111,17 +111,11 @@ impl Graph {
         counts.fold(0, |sum, &(_, count)| sum.saturating_add(count))
     }
 
-    /// How often control went a way that a branch may go; 0 if that is not known.
-    pub(super) fn times(&self, edge: Edge) -> u32 {
-        self.count(self.block_of(edge.from), self.block_at(edge.to))
-    }
-
-    /// For each block, whether it ran seldom beside others.
+    /// For each block, whether it ran seldom beside the head of the innermost loop that it is of, or where control enters.
     pub(super) fn cold(&self) -> Vec<bool> {
         let runs = self.runs();
-        let reached = self.edges.iter().zip(&runs).filter(|(edges, _)| edges.is_some());
-        let most = reached.map(|(_, &runs)| runs).max().unwrap_or(0);
-        runs.into_iter().map(|runs| runs < most / COLD_SHARE).collect()
+        let around = |block| self.loops.around(block).next().unwrap_or(self.first);
+        runs.iter().enumerate().map(|(block, &seldom)| seldom < runs[around(block)] / COLD_SHARE).collect()
     }
 
     /// The block that control enters.

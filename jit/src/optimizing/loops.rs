@@ -51,7 +51,7 @@ impl Loops {
     }
 
     /// The loops that a block is of, the innermost first.
-    fn around(&self, block: usize) -> impl Iterator<Item = usize> {
+    pub(super) fn around(&self, block: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(self.innermost[block], |&head| self.outer[head])
     }
 

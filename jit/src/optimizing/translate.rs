@@ -1,6 +1,5 @@
 //! The walk over the bytecode: blocks, branches, and what is neither arithmetic, nor memory, nor a call.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
@@ -411,13 +410,12 @@ impl Translator<'_, '_> {
         if let Some(copy) = self.next_copy {
             to = copy;
         }
-        // What leaves the code, or a loop, comes first, or the code generator moves nothing out of the loop, and lays it out within it. What
-        // comes last is next in the code.
+        // What leaves the code, or a loop, comes first, or the code generator moves nothing out of the loop, and lays it out within it. So does
+        // what seldom runs.
         let graph = &self.scope.graph;
-        let order = |edge: Edge| {
-            (graph.why_not(edge).is_some(), graph.is_loop_left(edge), Reverse(graph.times(edge)))
-        };
-        if order(not_taken) > order(taken) {
+        let is_cold = |block| self.b.func.layout.is_cold(block);
+        let order = |edge: Edge, to| (graph.why_not(edge).is_some(), graph.is_loop_left(edge), is_cold(to));
+        if order(not_taken, next) > order(taken, to) {
             let value = self.truth(condition.inverse());
             self.b.ins().brif(value, next, &[], to, &[]);
         } else {
