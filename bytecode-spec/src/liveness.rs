@@ -155,6 +155,11 @@ impl BlockLiveness {
         edges.map(|&(_, to)| to as usize)
     }
 
+    /// Whether a block, or one behind it, may read a register before it is written.
+    pub fn is_live_in(&self, block: usize, reg: Reg) -> bool {
+        self.needs[reg.index() / 64][block] >> (reg.index() % 64) & 1 != 0
+    }
+
     /// The registers that a block may read before it writes them, or blocks behind it, ascending.
     pub fn live_in(&self, block: usize) -> impl Iterator<Item = Reg> {
         (0_u16..).step_by(64).zip(&self.needs).flat_map(move |(first, needs)| {

@@ -14,6 +14,9 @@ pub const LINE: u32 = 64;
 /// Starts that are tried, the best for callers first.
 const STARTS: [u32; 16] = [0, 16, 32, 48, 8, 24, 40, 56, 4, 12, 20, 28, 36, 44, 52, 60];
 
+/// Blocks between the end of a loop and its head that are looked at.
+const MAX_SEEN: usize = 64;
+
 /// The edges that lead back, by the offsets at which blocks begin, which are given ascending: from blocks of loops to their heads, which begin
 /// no later. Blocks that are laid out behind the others go back to them too, but are of no loop for that.
 ///
@@ -38,11 +41,12 @@ pub(super) fn back_edges(target: Target, code: &[u8], starts: &[u32]) -> Vec<(u3
         let edges = &edges[edges.partition_point(|&(to, _)| to < block)..];
         edges[..edges.partition_point(|&(to, _)| to == block)].iter().map(|&(_, from)| from)
     };
-    // Whether control comes to a block from the head on, by blocks that begin behind it. It may come by a table to those that no branch goes to.
+    // Whether control comes to a block from the head on, by blocks that begin behind it. It may come by a table to those that no branch goes
+    // to, and does if these are many: those laid out apart are few between one place and the next.
     let is_of_loop = |block: u32, head: u32| {
         let (mut seen, mut open) = (BTreeSet::from([block]), vec![block]);
         while let Some(block) = open.pop() {
-            if block == head || into(block).next().is_none() {
+            if block == head || into(block).next().is_none() || seen.len() > MAX_SEEN {
                 return true;
             }
             open.extend(into(block).filter(|&from| from >= head && seen.insert(from)));
@@ -149,7 +153,7 @@ mod tests {
 
     #[test]
     fn blocks_laid_out_apart_are_of_no_loop_for_going_back() {
-        // `jae` to 7 and 6; `nop`; `jb` to 6, a loop; `ret`; and `jmp` to 7, from where the first branch goes.
+        // `jae` to 14; `nop`; `jb` to 6, a loop; `ret`; and at 14 `jmp` to 7.
         let code = [
             0x0f, 0x83, 0x08, 0x00, 0x00, 0x00, //
             0x90, //

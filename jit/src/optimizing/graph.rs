@@ -17,6 +17,9 @@ const MAX_BLOCKS: usize = 20_000;
 /// A block is laid out apart if its loop went round so often for each time that it ran. Who goes there jumps twice.
 const COLD_SHARE: u32 = 64;
 
+/// Instructions that are looked at for what reads a register.
+const MAX_AHEAD: usize = 64;
+
 /// The blocks of a function, numbered in the order of their code.
 pub(super) struct Graph {
     liveness: liveness::BlockLiveness,
@@ -106,9 +109,8 @@ impl Graph {
 
     /// How often control went from one block to another, where a branch may lead.
     fn count(&self, from: usize, to: usize) -> u32 {
-        let to = self.liveness.starts()[to];
-        let counts = self.counts_from(from).iter().filter(|(edge, _)| edge.to == to);
-        counts.fold(0, |sum, &(_, count)| sum.saturating_add(count))
+        let (to, counts) = (self.liveness.starts()[to], self.counts_from(from));
+        counts.binary_search_by_key(&to, |(edge, _)| edge.to).map_or(0, |place| counts[place].1)
     }
 
     /// For each block, whether it ran seldom beside the head of the innermost loop that it is of, or where control enters.
@@ -164,16 +166,16 @@ impl Graph {
     }
 
     /// Whether a register may be read behind an instruction but the last of its block, before it is written again, whatever the
-    /// profile says.
+    /// profile says; also if it would take too long to tell.
     pub(super) fn is_read_behind(&self, code: &[u64], pc: Pc, reg: Reg) -> bool {
         let next = self.liveness.starts().get(self.block_of(pc) + 1);
         let end = next.map_or(code.len(), |next| next.index());
         let mut at = pc.index();
-        loop {
+        for _ in 0..MAX_AHEAD {
             let words = &code[at..];
             at += Op::from_code(words.lane(0)).and_then(|op| op.info().length(words)).expect("verified");
             if at >= end {
-                return self.all_successors(pc).any(|to| self.live_in(to).any(|live| live == reg));
+                return self.all_successors(pc).any(|to| self.liveness.is_live_in(to, reg));
             }
             let (words, row) = (&code[at..], OpRow::of(&code[at..]));
             if row.uses(words).any(|read| read == reg) {
@@ -183,6 +185,7 @@ impl Graph {
                 return false;
             }
         }
+        true
     }
 
     /// For each register, whether no reached block writes it.

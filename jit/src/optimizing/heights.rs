@@ -20,12 +20,25 @@ const MAX_HEIGHT: u32 = 16;
 type Operands<T> = SmallVec<[T; MAX_OPERANDS]>;
 
 impl Translator<'_, '_> {
-    /// The result of an operation that is associative and commutative, and of those of the same kind that its operands come from, in
-    /// an order that has it earlier; `None` if none does.
-    pub(super) fn in_better_order(&mut self, opcode: Opcode, i: Binary) -> Option<Value> {
-        let given = [self.get(i.a), self.get(i.b)];
+    /// The value of a register, for an operation of that kind, if that is one that is associative and commutative. What others need too
+    /// is not computed in another order: that would be done twice.
+    pub(super) fn operand(&mut self, reg: Reg, opcode: Option<Opcode>) -> Value {
+        let value = self.read(reg);
+        let is_other = |found| opcode != Some(found) && self.operands_of(found, value).is_some();
+        if [Opcode::Iadd, Opcode::Band, Opcode::Bor, Opcode::Bxor].into_iter().any(is_other) {
+            self.needed.insert(value);
+        }
+        value
+    }
+
+    /// The result of an operation with these operands, which is associative and commutative, and of those of the same kind that its operands
+    /// come from, in an order that has it earlier; `None` if none does.
+    pub(super) fn in_better_order(&mut self, opcode: Opcode, given: [Value; 2], i: Binary) -> Option<Value> {
+        // Sums with constants are told as one.
+        if given.iter().any(|&value| bounds::constant(&self.b.func.dfg, value).is_some()) {
+            return None;
+        }
         for (reg, value) in [i.a, i.b].into_iter().zip(given) {
-            // What is needed in between too would be computed twice.
             if self.operands_of(opcode, value).is_some() && self.is_read_behind(reg, i.dst) {
                 self.needed.insert(value);
             }
@@ -58,14 +71,14 @@ impl Translator<'_, '_> {
         operands.pop()
     }
 
-    /// The operands of a value that the current block has computed by an operation of that kind, but with a constant: such sums are told
-    /// as one.
+    /// The operands of a value that the current block has computed by an operation of that kind, but with a constant.
     fn operands_of(&self, opcode: Opcode, value: Value) -> Option<[Value; 2]> {
         let dfg = &self.b.func.dfg;
         let inst = dfg.value_def(value).inst()?;
         let InstructionData::Binary { opcode: found, args } = dfg.insts[inst] else { return None };
         let is_here = self.b.func.layout.inst_block(inst) == self.b.current_block();
-        (found == opcode && is_here && bounds::constant(dfg, args[1]).is_none()).then_some(args)
+        let is_it = found == opcode && is_here && bounds::constant(dfg, args[1]).is_none();
+        is_it.then(|| args.map(|value| dfg.resolve_aliases(value)))
     }
 
     /// Whether a register may be read behind the current instruction, which writes `dst`.

@@ -63,7 +63,7 @@ pub struct Request {
     pub entry: Entry,
     /// Branches that never went one of their ways, ascending: the code behind is left out.
     pub never: Vec<Edge>,
-    /// How often branches went where, ascending, as far as that was seen: what ran seldom is laid out apart from what did not.
+    /// How often branches went where, each edge once, ascending, as far as that was seen: what ran seldom is laid out apart from what did not.
     pub counts: Vec<(Edge, u32)>,
     /// Functions that it calls, or that these call, and that may be inlined.
     pub callees: Vec<Callee>,

@@ -160,12 +160,11 @@ impl Translator<'_, '_> {
             B::LeF32 | B::LeF64 => Row::FloatSet(FloatCC::LessThanOrEqual),
             B::GeF32 | B::GeF64 => Row::FloatSet(FloatCC::GreaterThanOrEqual),
         });
-        if let Row::Int(op) = row
-            && let Some(value) = op.in_any_order().and_then(|opcode| self.in_better_order(opcode, i))
-        {
+        let opcode = if let Row::Int(op) = row { op.in_any_order() } else { None };
+        let (a, b) = (self.operand(i.a, opcode), self.operand(i.b, opcode));
+        if let Some(value) = opcode.and_then(|opcode| self.in_better_order(opcode, [a, b], i)) {
             return self.set(i.dst, value);
         }
-        let (a, b) = (self.get(i.a), self.get(i.b));
         self.row(row, i.dst, a, b, None);
     }
 

@@ -44,10 +44,16 @@ pub(super) fn type_of(ty: ValType) -> Type {
 impl Translator<'_, '_> {
     /// The value of a register.
     pub(super) fn get(&mut self, reg: Reg) -> Value {
+        self.operand(reg, None)
+    }
+
+    /// The same, if what it is for [matters](Self::operand).
+    pub(super) fn read(&mut self, reg: Reg) -> Value {
         if let Some(bits) = self.scope.constants[reg.index()] {
             return self.constant(self.type_of(reg), bits);
         }
-        self.b.use_var(Variable::from_u32(self.scope.first_variable + u32::from(reg.0)))
+        let value = self.b.use_var(Variable::from_u32(self.scope.first_variable + u32::from(reg.0)));
+        self.b.func.dfg.resolve_aliases(value)
     }
 
     pub(super) fn set(&mut self, reg: Reg, value: Value) {

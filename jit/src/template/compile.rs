@@ -99,8 +99,6 @@ struct Driver<H> {
     targets: Vec<Label>,
     shared: Vec<(Label, Shared)>,
     held: Held,
-    /// Whether control may come to the current instruction from elsewhere.
-    is_target: bool,
     /// Whether a function of the module was called since control could last come from elsewhere: its entry is a safepoint.
     polled: bool,
     /// Where traps go.
@@ -178,7 +176,7 @@ impl<H: Homes> Driver<H> {
     fn compile<M: Masm>(&mut self, m: &mut M, request: &Request<'_>) -> Result<CompiledCode, Refusal> {
         let function = request.module.function(request.func).ok_or(Refusal::NotDefined)?;
         // Few functions are so large that it pays to look for each branch that must reach far.
-        let (mut room, mut reach) = (function.code.len() * USUAL_BYTES, Reach::Near);
+        let (mut room, mut reach) = ((function.code.len() * USUAL_BYTES).min(MAX_CODE as usize), Reach::Near);
         let entries = loop {
             m.buffer().reset(function.code.len() + 1, room, reach);
             let entries = self.emit(m, request, function)?;
@@ -227,8 +225,10 @@ impl<H: Homes> Driver<H> {
                 next_loop = head(self, loops);
                 m.align(16);
             }
-            self.is_target = m.buffer().bind_word(pc as u32);
-            self.polled &= !self.is_target;
+            let is_target = m.buffer().bind_word(pc as u32);
+            // Where control may come from elsewhere, nothing is held any more. Whether it may often changes, so there is no branch.
+            self.held.position |= u32::from(is_target).wrapping_neg();
+            self.polled &= !is_target;
             (self.pc, self.fixed) = (pc, fixed);
             if let Some(&cost) = costs.get(pc)
                 && cost > 0
@@ -366,8 +366,8 @@ impl<H: Homes> Driver<H> {
     /// Whether `scratch[0]` holds the value of a register.
     #[inline(always)]
     fn is_held<M: Masm>(&self, m: &mut M, reg: Reg) -> bool {
-        // One branch, whose condition often changes, instead of three.
-        (self.held.reg == reg) & (self.held.position == m.buffer().position()) & !self.is_target
+        // One branch, whose condition often changes, instead of two.
+        (self.held.reg == reg) & (self.held.position == m.buffer().position())
     }
 
     /// Loads a register into `scratch[0]`.

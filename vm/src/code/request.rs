@@ -137,14 +137,24 @@ impl Version {
         never
     }
 
-    /// How often branches went where while they were profiled.
+    /// How often branches went where while they were profiled; empty if they are not.
     fn edge_counts(&self) -> Vec<(Edge, u32)> {
+        if !self.loaded().engine.config().profile {
+            return Vec::new();
+        }
         let branches = self.branches().into_iter().filter(|branch| branch.total() > 0);
         let edges = branches.flat_map(|Branch { from, ways }| {
             ways.into_iter().map(move |(to, count)| (Edge { from, to }, count))
         });
         let mut counts: Vec<(Edge, u32)> = edges.collect();
         counts.sort_unstable();
+        counts.dedup_by(|(edge, count), (kept, sum)| {
+            let is_same = edge == kept;
+            if is_same {
+                *sum = sum.saturating_add(*count);
+            }
+            is_same
+        });
         counts
     }
 
