@@ -9,7 +9,7 @@ use bytecode_spec::{
     Module, Op, Pc, Reg, SourceIndex, Table, TableIndex, TableType, TypeDef, TypeIndex, ValType,
     VerifiedModule, limits, verify,
 };
-use strata::{Config, Engine, Error, Linker, Store, Trap, TrapCause};
+use strata::{Config, Engine, Error, Linker, Store, Target, Trap, TrapCause};
 use strata_testing::choices::Choices;
 use strata_testing::counting::{Counting, peak_of};
 use strata_testing::{bodies, generate, mutate};
@@ -408,6 +408,32 @@ fn branch_tables_of_late_news() {
     };
     assert_linear("few registers", 2_000, |targets| run(targets, 1));
     assert_linear("many registers", 100, |targets| run(targets, 1_000));
+}
+
+/// What the optimizing compiler finds out of functions: what is read behind sums, with and without a table of many targets there, how often
+/// branches went, and which branches are of loops.
+#[test]
+fn optimizing_large_functions() {
+    let optimize = |text: &str| {
+        let engine = Engine::new(Config::new().profile(true));
+        let module = strata::Module::new(&engine, text).unwrap_or_else(|error| panic!("{error}"));
+        module.clif(FuncIndex(0), Target::X86_64).unwrap_or_else(|error| panic!("{error}"));
+    };
+    let all = |count: usize, part: fn(usize) -> String| (0..count).map(part).collect::<String>();
+    let sum = |i: usize| format!(" %r{}: i32 = add.i32 %r{i}, %n\n", i + 1);
+    assert_linear("sums before a table", 100, |count| {
+        let (sums, targets) = (all(count, sum), all(count, |_| "a, b, ".to_owned()));
+        optimize(&format!(
+            "func @f(%n: i32, %r0: i32) -> i32 {{\n{sums} br.table %n, [{targets} a]\na:\n ret %r{count}\nb:\n ret %n\n}}"
+        ));
+    });
+    assert_linear("sums", 400, |count| {
+        optimize(&format!("func @f(%n: i32, %r0: i32) -> i32 {{\n{} ret %r{count}\n}}", all(count, sum)));
+    });
+    assert_linear("branches back", 250, |count| {
+        let branches = all(count, |i| format!(" br.eq.i32 %n, {i}, again\n"));
+        optimize(&format!("func @f(%n: i32) {{\nagain:\n %n = sub.i32 %n, 7\n{branches} ret\n}}"));
+    });
 }
 
 /// Deep recursion in a long function: finding the line of a frame takes time in proportion to the function.
