@@ -199,7 +199,7 @@ impl OpRow {
         usize::from((only(self.def_lanes, words) >> 16) as u16).min(none)
     }
 
-    /// The same with the registers that it writes.
+    /// Calls `visit` with the registers that an instruction of this row writes, and with `none` where it writes none.
     #[inline(always)]
     pub fn each_def(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
         visit(self.def(words, none));

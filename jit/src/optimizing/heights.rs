@@ -24,8 +24,7 @@ impl Translator<'_, '_> {
     /// is not computed in another order: that would be done twice.
     pub(super) fn operand(&mut self, reg: Reg, opcode: Option<Opcode>) -> Value {
         let value = self.read(reg);
-        let is_other = |found| opcode != Some(found) && self.operands_of(found, value).is_some();
-        if [Opcode::Iadd, Opcode::Band, Opcode::Bor, Opcode::Bxor].into_iter().any(is_other) {
+        if self.operation_of(value).is_some_and(|(found, _)| opcode != Some(found)) {
             self.needed.insert(value);
         }
         value
@@ -71,14 +70,19 @@ impl Translator<'_, '_> {
         operands.pop()
     }
 
-    /// The operands of a value that the current block has computed by an operation of that kind, but with a constant.
-    fn operands_of(&self, opcode: Opcode, value: Value) -> Option<[Value; 2]> {
+    /// The operation by which the current block has computed a value, and its operands, if it has two and they are not constants.
+    fn operation_of(&self, value: Value) -> Option<(Opcode, [Value; 2])> {
         let dfg = &self.b.func.dfg;
         let inst = dfg.value_def(value).inst()?;
-        let InstructionData::Binary { opcode: found, args } = dfg.insts[inst] else { return None };
+        let InstructionData::Binary { opcode, args } = dfg.insts[inst] else { return None };
         let is_here = self.b.func.layout.inst_block(inst) == self.b.current_block();
-        let is_it = found == opcode && is_here && bounds::constant(dfg, args[1]).is_none();
-        is_it.then(|| args.map(|value| dfg.resolve_aliases(value)))
+        let is_it = is_here && bounds::constant(dfg, args[1]).is_none();
+        is_it.then(|| (opcode, args.map(|value| dfg.resolve_aliases(value))))
+    }
+
+    /// The operands of a value that comes from an operation of that kind.
+    fn operands_of(&self, opcode: Opcode, value: Value) -> Option<[Value; 2]> {
+        self.operation_of(value).filter(|&(found, _)| found == opcode).map(|(_, operands)| operands)
     }
 
     /// Whether a register may be read behind the current instruction, which writes `dst`.
@@ -119,4 +123,20 @@ fn pairs(heights: Operands<u32>) -> (u32, Operands<(usize, usize)>) {
         open.push((height + 1, made));
     }
     (before, pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_last_comes_last() {
+        // Three that are there at once, and one behind three operations: nothing comes behind that but its own.
+        let (before, found) = pairs(Operands::from_slice(&[3, 0, 0, 0]));
+        assert_eq!(before, 3);
+        assert_eq!(found.as_slice(), [(1, 2), (3, 4), (5, 0)]);
+        // Where all are there at once, it is a full tree.
+        assert_eq!(pairs(Operands::from_slice(&[0; 8])).0, 2);
+        assert_eq!(pairs(Operands::from_slice(&[0; 2])).0, 0);
+    }
 }

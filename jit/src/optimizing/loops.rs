@@ -65,3 +65,37 @@ impl Loops {
         self.innermost[from].is_some_and(|head| !self.has(head, to))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytecode_spec::{Arg, FuncType, FunctionBuilder, Op, TypeIndex, ValType, liveness};
+
+    use super::*;
+
+    #[test]
+    fn inner_loops_are_left_for_outer_ones() {
+        let mut f = FunctionBuilder::new(TypeIndex(0), &FuncType::default());
+        let condition = f.register(ValType::I32);
+        let [outer, inner, more, next] = [(); 4].map(|()| f.label());
+        // Blocks: 1 is the head of one loop, 2 of another in it, which goes on by a branch forward, to 5; 3 leaves that, and 4 both.
+        f.emit(Op::Nop, &[]);
+        f.bind(outer);
+        f.emit(Op::Nop, &[]);
+        f.bind(inner);
+        f.emit(Op::BrNez, &[condition.into(), more.into()]);
+        f.emit(Op::BrNez, &[condition.into(), next.into()]);
+        f.emit(Op::Ret, &[Arg::Regs(&[])]);
+        f.bind(more);
+        f.emit(Op::Jump, &[inner.into()]);
+        f.bind(next);
+        f.emit(Op::Jump, &[outer.into()]);
+        let function = f.finish().expect("well formed");
+        let blocks = liveness::live_at_blocks(&function).expect("small");
+        let loops = Loops::new(&blocks);
+        let around: Vec<Vec<usize>> =
+            (0..blocks.starts().len()).map(|block| loops.around(block).collect()).collect();
+        assert_eq!(around, [vec![], vec![1], vec![2, 1], vec![1], vec![], vec![2, 1], vec![1]]);
+        assert!(loops.is_left(2, 3) && loops.is_left(3, 4) && !loops.is_left(2, 5) && !loops.is_left(3, 6));
+        assert!(loops.has(1, 5) && !loops.has(2, 6));
+    }
+}
