@@ -4,7 +4,7 @@
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
 //! Read in this order: `graph` (which blocks are compiled), `loops`, `translate` (the walk over them), `values`, `constants`, `bounds`,
-//! `strength`, `heights`, `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
+//! `strength`, `heights`, `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `packed`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
 
 mod graph;
 mod loops;
@@ -20,6 +20,7 @@ mod calls;
 mod inline;
 mod induction;
 mod unroll;
+mod packed;
 mod exits;
 mod safepoint;
 mod align;

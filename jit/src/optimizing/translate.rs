@@ -300,22 +300,26 @@ impl Translator<'_, '_> {
     }
 
     fn block(&mut self, block: usize, start: Pc) {
-        let here = self.reached(block);
+        let mut here = self.reached(block);
         if self.b.current_block() != Some(here) {
             self.b.switch_to_block(here);
         }
         let copies = self.copies(start);
         self.note_induction(block, start);
         self.places.clear();
+        let mut before = None;
         for copy in 1..=copies {
             self.next_copy = (copy < copies).then(|| self.new_block(false));
-            let before = self.locations.len();
+            let locations = self.locations.len();
             self.instructions(start);
-            if copy > 1 {
-                self.copied += (self.locations.len() - before) as u32;
+            let next = self.next_copy.take();
+            if let Some(before) = before.replace(here) {
+                self.copied += (self.locations.len() - locations) as u32;
+                self.pack_divisions(before, here);
             }
-            if let Some(next) = self.next_copy.take() {
+            if let Some(next) = next {
                 self.start(next);
+                here = next;
             }
         }
         let graph = Rc::clone(&self.scope.graph);
