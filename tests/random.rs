@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bytecode_spec::TrapCause;
 use strata_testing::choices::Choices;
-use strata_testing::{bodies, differential, generate, reference};
+use strata_testing::{addresses, bodies, differential, generate, reference};
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
@@ -32,6 +32,11 @@ fn for_each_seed(check: impl Fn(&mut Choices<'_>)) {
 #[test]
 fn every_configuration_agrees_with_the_reference() {
     for_each_seed(differential::check);
+}
+
+#[test]
+fn addresses_of_loops_agree_with_the_reference() {
+    for_each_seed(addresses::check);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::reference::{Ended, MAX_TABLE_ELEMENTS, Machine};
 use crate::slots;
 
 /// Instructions that a run may take where fuel is counted: more than any random program does.
-const MUCH_FUEL: u64 = 100_000_000;
+pub const MUCH_FUEL: u64 = 100_000_000;
 
 /// Frames of a backtrace that are compared: the VM keeps more of the innermost ones than that, with those of the host.
 const COMPARED_FRAMES: usize = 30;

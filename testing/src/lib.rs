@@ -4,7 +4,7 @@
 //! Read in this order: [`configuration`] (what is compared), [`slots`] (values as bits),
 //! [`edges`] (operands worth a test), [`reference`](mod@reference) (a naive interpreter, the oracle),
 //! [`validity`] (a naive verifier, likewise), [`choices`] and [`generate`] (random programs), [`host`] (what these
-//! import), [`differential`] (run everywhere and compare), [`wasm`] (likewise, with WebAssembly and another engine),
+//! import), [`addresses`] (random loops that access memory), [`differential`] (run everywhere and compare), [`wasm`] (likewise, with WebAssembly and another engine),
 //! [`mutate`], [`hostile`] (run what a stranger wrote), [`bodies`], [`counting`], [`filetest`] (cases in files).
 
 pub mod configuration;
@@ -17,6 +17,7 @@ pub mod validity;
 
 pub mod choices;
 pub mod generate;
+pub mod addresses;
 pub mod host;
 
 pub mod differential;

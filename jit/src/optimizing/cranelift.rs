@@ -8,6 +8,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::addresses;
 use super::align::{back_edges, skew};
 use super::calls::signature_of;
 use super::memory::CODES;
@@ -158,7 +159,9 @@ impl Cranelift {
             Entry::Loop(_) => signature_of(&[]),
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        translate(builder, request, self.target, self.isa.frontend_config())
+        let translated = translate(builder, request, self.target, self.isa.frontend_config())?;
+        addresses::widen(&mut self.context);
+        Ok(translated)
     }
 }
 

@@ -62,52 +62,40 @@ impl Translator<'_, '_> {
         MemFlagsData::new().with_trap_code(code).with_alias_region(self.flags(Region::Memory).alias_region())
     }
 
-    /// The place at an address, and what is to be added to it.
+    /// The place at an address, and what is to be added to it. That the sum may have 64 bits, which spares the machine an instruction,
+    /// is [found later](super::addresses).
     fn place(&mut self, address: Value, offset: u32) -> (Value, i32) {
-        let (place, added) = self.place_at(address);
-        self.place_behind(place, u64::from(offset) + added)
-    }
-
-    /// The place of an address in memory, or of one so far before it.
-    fn place_at(&mut self, address: Value) -> (Value, u64) {
         let memory = self.load_constant(self.context, abi::instance::MEMORY);
         let base = self.load_constant(memory, abi::memory::BASE);
-        if let Some(address) = bounds::constant(&self.b.func.dfg, address) {
-            return (base, address);
-        }
-        let (address, added) = self.sum(address);
-        if let Some(&known) = self.places.get(&address) {
-            return (known, added);
-        }
-        let extended = self.b.ins().uextend(I64, address);
-        let place = self.b.ins().iadd(base, extended);
-        self.places.insert(address, place);
-        (place, added)
-    }
-
-    /// The place so far behind one.
-    fn place_behind(&mut self, place: Value, offset: u64) -> (Value, i32) {
+        let (place, offset) = match bounds::constant(&self.b.func.dfg, address) {
+            Some(address) => (base, address + u64::from(offset)),
+            None => (self.place_behind(base, address), u64::from(offset)),
+        };
         match i32::try_from(offset) {
             Ok(offset) => (place, offset),
             Err(_) => (self.plus(place, offset as i64), 0),
         }
     }
 
+    /// The place at an address in the memory that starts at `base`.
+    fn place_behind(&mut self, base: Value, address: Value) -> Value {
+        if let Some(&known) = self.places.get(&address) {
+            return known;
+        }
+        let extended = self.b.ins().uextend(I64, address);
+        let place = self.b.ins().iadd(base, extended);
+        self.places.insert(address, place);
+        place
+    }
+
     fn indexed_place(&mut self, base: Reg, index: Reg, shift: u16, offset: u32) -> (Value, i32) {
         let (base, index) = (self.get(base), self.get(index));
-        let most = self.most(base).saturating_add(self.most(index) << shift);
-        if most > u64::from(u32::MAX) {
-            let index = self.shifted(index, u32::from(shift));
-            let address = self.b.ins().iadd(base, index);
-            return self.place(address, offset);
-        }
-        // It does not wrap, so sums of 64 bits do.
-        let (place, added) = self.place_at(base);
-        let (index, more) = self.sum(index);
-        let index = self.b.ins().uextend(I64, index);
         let index = self.shifted(index, u32::from(shift));
-        let (place, offset) = self.place_behind(place, u64::from(offset) + added + (more << shift));
-        (self.b.ins().iadd(place, index), offset)
+        let address = match bounds::constant(&self.b.func.dfg, base) {
+            Some(base) => self.plus(index, base as i64),
+            None => self.b.ins().iadd(base, index),
+        };
+        self.place(address, offset)
     }
 
     fn load_from(&mut self, access: Access, dst: Reg, (place, offset): (Value, i32)) {

@@ -3,26 +3,28 @@
 //! A function keeps its frame, as in all tiers, but its registers are values, which are written to the frame only where somebody
 //! looks: at side exits, where the activation goes on in another tier, and for helpers. The frame is in Cranelift's pinned register.
 //!
-//! Read in this order: `graph` (which blocks are compiled), `loops`, `translate` (the walk over them), `values`, `constants`, `bounds`,
-//! `strength`, `heights`, `numeric`, `memory`, `calls`, `inline`, `induction`, `unroll`, `packed`, `exits`, `safepoint`, `cranelift` (machine code), `align`.
+//! Read in this order: `graph` (which blocks are compiled), `loops`, `translate` (the walk over them), `values`, `constants`, `strength`,
+//! `heights`, `numeric`, `memory`, `calls`, `inline`, `unroll`, `packed`, `exits`, `safepoint`, `intervals`, `bounds`, `addresses`,
+//! `cranelift` (machine code), `align`.
 
 mod graph;
 mod loops;
 mod translate;
 mod values;
 mod constants;
-mod bounds;
 mod strength;
 mod heights;
 mod numeric;
 mod memory;
 mod calls;
 mod inline;
-mod induction;
 mod unroll;
 mod packed;
 mod exits;
 mod safepoint;
+mod intervals;
+mod bounds;
+mod addresses;
 mod align;
 mod cranelift;
 

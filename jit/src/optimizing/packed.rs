@@ -83,11 +83,8 @@ impl Translator<'_, '_> {
             at.ins().insertlane(low, b, 1)
         });
         let both: SmallVec<[Value; 2]> = both.collect();
-        let results = if opcode == Opcode::Fdiv {
-            at.ins().fdiv(both[0], both[1])
-        } else {
-            at.ins().sqrt(both[0])
-        };
+        let results =
+            if opcode == Opcode::Fdiv { at.ins().fdiv(both[0], both[1]) } else { at.ins().sqrt(both[0]) };
         func.replace(first).extractlane(results, 0);
         func.replace(second).extractlane(results, 1);
     }

@@ -53,8 +53,6 @@ pub(super) struct Translator<'a, 'f> {
     pub(super) countdowns: u32,
     /// Blocks, to be filled, that are left by side exits of these numbers, and the states that they leave behind.
     pub(super) leaving: BTreeMap<State, Vec<(Block, u32)>>,
-    /// What values are at most, where more is known than that they are parameters of blocks.
-    pub(super) at_most: BTreeMap<Value, u64>,
     /// How many operations of their block come before values.
     pub(super) heights: AHashMap<Value, u32>,
     /// Values that are needed beside what is computed from them.
@@ -197,7 +195,6 @@ pub(super) fn translate(
         exits: Vec::new(),
         countdowns: 0,
         leaving: BTreeMap::new(),
-        at_most: BTreeMap::new(),
         heights: AHashMap::new(),
         needed: AHashSet::new(),
         next_copy: None,
@@ -305,7 +302,6 @@ impl Translator<'_, '_> {
             self.b.switch_to_block(here);
         }
         let copies = self.copies(start);
-        self.note_induction(block, start);
         self.places.clear();
         let mut before = None;
         for copy in 1..=copies {
