@@ -1,8 +1,8 @@
 //! Optimized code of a function, installed, and what becomes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
 
 use bytecode_spec::{FuncIndex, Pc};
@@ -160,6 +160,10 @@ impl Drop for OptimizedObject {
 #[derive(Debug, Default)]
 pub(crate) struct Optimized {
     state: Mutex<State>,
+    /// Whether code was asked for that is entered at a loop.
+    has_loops: AtomicBool,
+    /// Why there will be no more.
+    refusal: OnceLock<Refusal>,
     /// How often activations in other tiers went on in it.
     entered: AtomicU32,
 }
@@ -175,7 +179,6 @@ struct State {
     all: Vec<Arc<OptimizedObject>>,
     /// Branches, of the function or of inlined ones, that went too often where they never had before.
     wrong: Wrong,
-    refusal: Option<Refusal>,
 }
 
 #[derive(Debug, Default)]
@@ -196,7 +199,7 @@ pub(crate) enum Way {
     On,
     /// In code, by this slot.
     In(*const CodeSlot),
-    /// Where they are, but they are to ask again soon: there is code of a loop around this one.
+    /// Where they are, but they are to ask again soon: there is code of a loop around this one, or that is not known just now.
     Around,
 }
 
@@ -213,11 +216,31 @@ impl Optimized {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state, unless another thread is at it. Loops ask often, and may ask again: they do not wait for a worker, which the system may
+    /// have stopped meanwhile.
+    fn state_now(&self) -> Option<MutexGuard<'_, State>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Whether code for an entry is to be made: the caller makes it. Not if it is there, being made, or was refused.
     pub(crate) fn begin(&self, entry: Entry) -> bool {
-        let mut state = self.state();
-        if state.refusal.is_some() {
+        let state = match entry {
+            Entry::Start => Some(self.state()),
+            Entry::Loop(_) => self.state_now(),
+        };
+        state.is_some_and(|mut state| self.begin_in(&mut state, entry))
+    }
+
+    fn begin_in(&self, state: &mut State, entry: Entry) -> bool {
+        if self.refusal().is_some() {
             return false;
+        }
+        if entry != Entry::Start {
+            self.has_loops.store(true, Ordering::Relaxed);
         }
         let own = key(entry);
         let entry = state.entries.entry(own).or_default();
@@ -244,7 +267,7 @@ impl Optimized {
             return Some(entry);
         }
         self.give_up(entry);
-        self.begin(Entry::Loop(chosen)).then_some(Entry::Loop(chosen))
+        self.begin_in(&mut self.state(), Entry::Loop(chosen)).then_some(Entry::Loop(chosen))
     }
 
     /// Takes the code that was made.
@@ -263,10 +286,7 @@ impl Optimized {
                 state.all.push(Arc::clone(&object));
                 Ok(object)
             }
-            Err(refusal) => {
-                state.refusal = Some(refusal);
-                Err(refusal)
-            }
+            Err(refusal) => Err(*self.refusal.get_or_init(|| refusal)),
         }
     }
 
@@ -279,7 +299,7 @@ impl Optimized {
 
     /// Where an activation goes on that is at the head of a loop. If that is code, it is counted as an entry.
     pub(crate) fn enter(&self, head: Pc) -> Way {
-        let mut state = self.state();
+        let Some(mut state) = self.state_now() else { return Way::Around };
         let Some(entry) = state.entries.get(&Some(head)) else { return Way::On };
         if let Some(code) = &entry.code {
             self.count_entry();
@@ -295,7 +315,7 @@ impl Optimized {
 
     /// Whether code was asked for that is entered at a loop.
     pub(crate) fn has_loops(&self) -> bool {
-        self.state().entries.keys().any(Option::is_some)
+        self.has_loops.load(Ordering::Relaxed)
     }
 
     /// Whether code was asked for that is entered at that loop.
@@ -315,7 +335,7 @@ impl Optimized {
 
     /// Why there will be no more.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.state().refusal
+        self.refusal.get().copied()
     }
 
     /// Branches that must not be left out of code for an entry, since they went where they never had; `None` when that happened
@@ -343,7 +363,7 @@ impl Optimized {
         }
         let mut state = self.state();
         // What code for another entry was made again for is known.
-        if count < EXITS && !state.wrong.contains(&edge) || state.refusal.is_some() {
+        if count < EXITS && !state.wrong.contains(&edge) || self.refusal().is_some() {
             return false;
         }
         state.wrong.insert(edge);
@@ -402,5 +422,24 @@ impl Optimized {
     /// The number of the [place](strata_jit::abi::place) of a poll that ends at an address.
     pub(crate) fn poll_at(&self, address: usize) -> Option<u64> {
         self.state().all.iter().find_map(|object| object.find(&object.polls, address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_do_not_wait_for_other_threads() {
+        let optimized = Optimized::default();
+        let [asked, other] = [Pc(3), Pc(7)];
+        assert!(optimized.begin(Entry::Loop(asked)));
+        let state = optimized.state();
+        assert!(matches!(optimized.enter(asked), Way::Around));
+        assert!(!optimized.begin(Entry::Loop(other)));
+        assert!(optimized.has_loops() && optimized.refusal().is_none());
+        drop(state);
+        assert!(matches!(optimized.enter(asked), Way::On), "its code is not there yet");
+        assert!(optimized.begin(Entry::Loop(other)), "it may ask again");
     }
 }

@@ -6,7 +6,7 @@ use strata_jit::abi::{self, Helper, Status};
 use std::sync::atomic::Ordering;
 
 use super::{Pauses, at_call, enter_code, has_code, interpret, run};
-use crate::code::{CodeSlot, SideExit, Version, Way};
+use crate::code::{CodeSlot, SideExit, Version};
 use crate::context::{FuncRecord, InstanceContext, POLL_INTERRUPT, StoreContext};
 use crate::frames::{Frame, Place, function_at};
 use crate::interpreter::{self, Code, Ended, Stop, Stopped, enter_host, tail_call_host, version_of};
@@ -215,7 +215,7 @@ unsafe fn look_up(frame: *mut u64, version: &Version, place: u64) -> *const Code
     // SAFETY: by contract of `hot`.
     unsafe {
         if place == abi::place::template(abi::trap::ON_ENTRY) {
-            version.count(None);
+            version.count_calls();
             return std::ptr::null();
         }
         let pc = version.pc_named(place);
@@ -224,15 +224,7 @@ unsafe fn look_up(frame: *mut u64, version: &Version, place: u64) -> *const Code
             version.ask_soon();
             return std::ptr::null();
         };
-        version.count(Some(head));
-        match version.optimized.enter(head) {
-            Way::In(slot) => slot,
-            Way::On => std::ptr::null(),
-            Way::Around => {
-                version.ask_soon();
-                std::ptr::null()
-            }
-        }
+        version.count_back_edges(head)
     }
 }
 

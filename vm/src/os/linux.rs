@@ -22,7 +22,7 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Reserves so many bytes, a multiple of the page size; `None` where the system refuses.
+    /// Reserves so many bytes, to the end of a page; `None` where the system refuses.
     pub(crate) fn new(bytes: usize) -> Option<Reservation> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping, which nothing else knows.
@@ -59,8 +59,9 @@ pub(crate) struct CodeRange {
     writable: *mut u8,
     executable: *mut u8,
     bytes: usize,
-    /// A bit for each line: whether its code is optimized.
-    optimized: Box<[AtomicU64]>,
+    /// A bit for each line: whether its code is optimized. What is not used of them takes neither time nor memory, which the allocator does
+    /// not promise.
+    optimized: Reservation,
     #[cfg(target_arch = "aarch64")]
     file: OwnedFd,
 }
@@ -82,19 +83,14 @@ unsafe fn is_optimized(bits: *const AtomicU64, offset: usize) -> bool {
     lines >> (line % LINES) & 1 == 1
 }
 
-/// So many words that are zero; what is not used of them takes neither time nor memory.
-fn zeros(words: usize) -> Box<[AtomicU64]> {
-    let words = Box::into_raw(vec![0_u64; words].into_boxed_slice());
-    // SAFETY: atomic words have the size and alignment of plain ones on this system, and any bits.
-    unsafe { Box::from_raw(words as *mut [AtomicU64]) }
-}
-
 impl CodeRange {
     /// Bytes of code that are of one kind: code starts at multiples of it.
     pub(crate) const LINE: usize = 64;
 
     /// Maps so many bytes, a multiple of the page size; `None` where the system refuses, such as executable memory.
     pub(crate) fn new(bytes: usize) -> Option<CodeRange> {
+        let bits = bytes.div_ceil(CodeRange::LINE * LINES) * size_of::<AtomicU64>();
+        let optimized = Reservation::new(bits).filter(|optimized| optimized.commit(bits))?;
         // SAFETY: a new file.
         let file = unsafe { libc::memfd_create(c"strata code".as_ptr(), libc::MFD_CLOEXEC) };
         if file < 0 {
@@ -121,7 +117,7 @@ impl CodeRange {
             writable: writable?,
             executable: executable?,
             bytes,
-            optimized: zeros(bytes.div_ceil(CodeRange::LINE * LINES)),
+            optimized,
             #[cfg(target_arch = "aarch64")]
             file,
         })
@@ -167,13 +163,21 @@ impl CodeRange {
     /// Notes whether the code in a place is optimized: the signal handler has to know where such code has its frame.
     pub(crate) fn set_optimized(&self, offset: usize, bytes: usize, is_optimized: bool) {
         for line in offset / CodeRange::LINE..(offset + bytes).div_ceil(CodeRange::LINE) {
-            let (word, bit) = (&self.optimized[line / LINES], 1 << (line % LINES));
+            debug_assert!(line < self.bytes.div_ceil(CodeRange::LINE));
+            // SAFETY: there is a bit for each line of the range.
+            let word = unsafe { &*self.optimized().add(line / LINES) };
+            let bit = 1 << (line % LINES);
             if is_optimized {
                 word.fetch_or(bit, Ordering::Relaxed);
             } else {
                 word.fetch_and(!bit, Ordering::Relaxed);
             }
         }
+    }
+
+    /// The word with the bits of the first lines.
+    fn optimized(&self) -> *mut AtomicU64 {
+        self.optimized.base().cast()
     }
 
     pub(crate) fn writable(&self) -> *mut u8 {
@@ -232,7 +236,7 @@ pub(crate) fn watch_faults(range: &CodeRange, stub: *const u8) -> bool {
     watched.end.store(range.executable.addr() + range.bytes, Ordering::Release);
     watched.stub.store(stub.addr(), Ordering::Release);
     watched.safepoint.store(0, Ordering::Release);
-    watched.optimized.store(range.optimized.as_ptr().cast_mut(), Ordering::Release);
+    watched.optimized.store(range.optimized(), Ordering::Release);
     watched.start.store(range.executable.addr(), Ordering::Release);
     true
 }
@@ -497,7 +501,7 @@ mod tests {
         let Some(range) = CodeRange::new(1 << 16) else { return };
         let optimized = |offset| {
             // SAFETY: the range lives, and the offsets below are within.
-            unsafe { is_optimized(range.optimized.as_ptr(), offset) }
+            unsafe { is_optimized(range.optimized(), offset) }
         };
         range.set_optimized(4096 - 64, 130, true);
         let around = [4031, 4032, 4095, 4096, 4096 + 127, 4096 + 128];

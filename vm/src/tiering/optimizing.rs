@@ -115,9 +115,10 @@ impl Optimizing {
         }
         queue.jobs.push(Job { heat, module: version.loaded().this.clone(), func: version.func, entry });
         let wanted = queue.jobs.len() + queue.active;
+        let may_wait = queue.active < queue.workers;
         // To wake a thread takes the program nearly as long as to start one. A new worker looks for work by itself, and need not wait for
-        // the queue.
-        if !self.start(queue, wanted) {
+        // the queue; so does one that is at work.
+        if !self.start(queue, wanted) && may_wait {
             self.shared.wanted.notify_one();
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! How a version gets better code: what the policy says of it is done here, and what was made is led to.
 
-use std::sync::atomic::Ordering;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytecode_spec::Pc;
 use strata_jit::optimizing::Entry;
 
 use super::Version;
-use crate::code::{CodeObject, OptimizedObject, SideExit, Timed};
+use crate::code::{CodeObject, CodeSlot, OptimizedObject, SideExit, Timed, Way};
 use crate::frames::{Place, function_at};
 use crate::module::FunctionStatus;
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, Policy, Refusal};
@@ -156,29 +157,46 @@ impl Version {
         }
     }
 
-    /// Counts calls, or back edges to the `head` of a loop, that code of the template compiler counted, and asks the policy.
-    pub(crate) fn count(&self, head: Option<Pc>) {
-        let slot = self.loaded().slot(self.func);
-        let (total, armed, left) = match head {
-            None => (&self.template_calls, &self.armed[0], &slot.calls_left),
-            Some(_) => (&self.template_back_edges, &self.armed[1], &slot.back_edges_left),
-        };
+    /// Takes over calls that code of the template compiler counted, and asks the policy.
+    pub(crate) fn count_calls(&self) {
+        let left = &self.loaded().slot(self.func).calls_left;
+        let count = self.count(&self.template_calls, &self.armed[0], left);
+        // What has a hot loop and is called again is hot as a whole.
+        if self.optimized.has_loops() {
+            _ = self.optimize(Entry::Start, count);
+        }
+        let calls = self.calls.load(Ordering::Relaxed);
+        self.ask(Event::Calls(calls.saturating_add(count)), None);
+    }
+
+    /// Takes over back edges that it counted, the last to the `head` of a loop, and gives the slot by which the activation goes on in better
+    /// code; null if it stays where it is. The policy is asked where none is known.
+    pub(crate) fn count_back_edges(&self, head: Pc) -> *const CodeSlot {
+        let left = &self.loaded().slot(self.func).back_edges_left;
+        let count = self.count(&self.template_back_edges, &self.armed[1], left);
+        let mut way = self.optimized.enter(head);
+        if let Way::On = way {
+            self.ask(Event::BackEdges(count), Some(head));
+            way = self.optimized.enter(head);
+        }
+        match way {
+            Way::In(slot) => slot,
+            Way::On => ptr::null(),
+            Way::Around => {
+                self.ask_soon();
+                ptr::null()
+            }
+        }
+    }
+
+    /// Adds what was counted to a total, which it gives, and lets as many be counted as are to be until the next time.
+    fn count(&self, total: &AtomicU32, armed: &AtomicU32, left: &AtomicU32) -> u32 {
         let is_stressed = self.loaded().engine.config().stress_exits > 0;
         let next = if is_stressed { 1 } else { COUNTED };
         let count = total.load(Ordering::Relaxed).saturating_add(armed.swap(next, Ordering::Relaxed));
         total.store(count, Ordering::Relaxed);
         left.store(next, Ordering::Relaxed);
-        let has_loops = head.is_none() && self.optimized.has_loops();
-        // What has a hot loop and is called again is hot as a whole.
-        if has_loops {
-            _ = self.optimize(Entry::Start, count);
-        }
-        let calls = self.calls.load(Ordering::Relaxed);
-        let event = match head {
-            Some(_) => Event::BackEdges(count),
-            None => Event::Calls(calls.saturating_add(count)),
-        };
-        self.ask(event, head);
+        count
     }
 
     /// Has code of the template compiler ask at the next back edge: there may be better code to go on in.
