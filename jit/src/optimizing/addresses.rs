@@ -13,6 +13,8 @@ use super::intervals::Range;
 
 /// Values that a sum of addresses has, at most, besides a constant: beside where memory is, the machine adds one itself.
 const MAX_TERMS: usize = 2;
+/// Sums of sums that are looked at.
+const MAX_SUMS: usize = 8;
 /// The largest shift that the machine does in an access.
 const MAX_SHIFT: u64 = 3;
 
@@ -82,14 +84,17 @@ fn sum_of_addresses(dfg: &DataFlowGraph, inst: Inst) -> Option<(Value, Value)> {
 /// The values that a value is the sum of, and the constant; `None` if they are too many.
 fn terms(dfg: &DataFlowGraph, value: Value) -> Option<(SmallVec<[Term; MAX_TERMS]>, i64)> {
     let mut open: SmallVec<[Value; 4]> = SmallVec::from_slice(&[value]);
-    let (mut terms, mut constant) = (SmallVec::new(), 0);
+    let (mut terms, mut constant, mut sums) = (SmallVec::new(), 0, 0);
     while let Some(value) = open.pop() {
         if let Some(number) = bounds::constant(dfg, value) {
             constant += i64::from(number as u32 as i32);
             continue;
         }
         match bounds::instruction(dfg, value) {
-            Some(&InstructionData::Binary { opcode: Opcode::Iadd, args }) => open.extend(args),
+            Some(&InstructionData::Binary { opcode: Opcode::Iadd, args }) => {
+                sums += 1;
+                open.extend(args);
+            }
             Some(&InstructionData::Binary { opcode: Opcode::Ishl, args: [value, by] })
                 if bounds::constant(dfg, by).is_some_and(|by| by <= MAX_SHIFT) =>
             {
@@ -98,11 +103,11 @@ fn terms(dfg: &DataFlowGraph, value: Value) -> Option<(SmallVec<[Term; MAX_TERMS
             }
             _ => terms.push(Term { value: dfg.resolve_aliases(value), shift: 0 }),
         }
-        if terms.len() + open.len() > MAX_TERMS + 1 {
+        if sums > MAX_SUMS || terms.len() > MAX_TERMS {
             return None;
         }
     }
-    (terms.len() <= MAX_TERMS).then_some((terms, constant))
+    Some((terms, constant))
 }
 
 /// The place that a sum is, if it does not wrap and it pays to compute it in 64 bits.

@@ -8,19 +8,27 @@
 //! has come through the second block since: what was tested on the way there, was tested of this value. So it is with the parameters of a
 //! loop's head, and the rounds that they count, for blocks that the head dominates, within the loop and behind it.
 
+use std::cell::Cell;
+
 use ahash::AHashMap;
 use cranelift_codegen::Context;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::types::I32;
-use cranelift_codegen::ir::{Block, BlockArg, DataFlowGraph, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Block, BlockArg, BlockCall, DataFlowGraph, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 use cranelift_codegen::loop_analysis::Loop;
 use smallvec::SmallVec;
 
 use super::intervals::{Induction, Range};
 
-/// Operands of operands that are looked at.
-const MAX_DEPTH: u32 = 5;
+/// Values that are looked at for one.
+const MAX_VALUES: u32 = 48;
+/// Values that are looked at for a function, so that none takes long.
+const MAX_VALUES_IN_ALL: u32 = 1 << 20;
+/// Loops that are more than so many within each other are not looked at.
+const MAX_LEVEL: usize = 32;
 /// Branches before a block that are looked at.
 const MAX_CONDITIONS: usize = 16;
 /// Blocks that all rounds of a loop pass that are looked at, and constants that are added one behind the other.
@@ -49,6 +57,7 @@ pub(super) fn sum_with_constant(dfg: &DataFlowGraph, value: Value) -> Option<(Va
 pub(super) fn instruction(dfg: &DataFlowGraph, value: Value) -> Option<&InstructionData> {
     dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| &dfg.insts[inst])
 }
+
 /// What is known of a function's integers.
 pub(super) struct Bounds<'a> {
     context: &'a Context,
@@ -61,6 +70,8 @@ pub(super) struct Bounds<'a> {
     conditions: AHashMap<Block, Condition>,
     /// For each block, the first of these among itself and what dominates it.
     tested: SecondaryMap<Block, Option<Block>>,
+    /// How many values may still be looked at.
+    left: Cell<u32>,
 }
 
 /// A value compares so with a constant.
@@ -70,7 +81,7 @@ type Condition = (IntCC, Value, i64);
 struct Way {
     from: Block,
     branch: Inst,
-    args: SmallVec<[Option<Value>; 16]>,
+    call: BlockCall,
 }
 
 impl<'a> Bounds<'a> {
@@ -83,6 +94,7 @@ impl<'a> Bounds<'a> {
             known: AHashMap::new(),
             conditions: AHashMap::new(),
             tested: SecondaryMap::new(),
+            left: Cell::new(MAX_VALUES_IN_ALL),
         };
         for &block in context.domtree.cfg_rpo() {
             let condition = bounds.condition_of(block);
@@ -92,8 +104,10 @@ impl<'a> Bounds<'a> {
         }
         let mut loops: Vec<Loop> = context.loop_analysis.loops().collect();
         // What an inner one begins with, an outer one may have counted.
-        loops.sort_by_key(|&of| context.loop_analysis.loop_level(context.loop_analysis.loop_header(of)));
-        loops.into_iter().for_each(|of| bounds.look_at(of));
+        let level = |of: Loop| context.loop_analysis.loop_level(context.loop_analysis.loop_header(of));
+        loops.sort_by_key(|&of| level(of));
+        let is_near = |of: &Loop| level(*of).level() <= MAX_LEVEL;
+        loops.into_iter().take_while(is_near).for_each(|of| bounds.look_at(of));
         bounds
     }
 
@@ -111,8 +125,8 @@ impl<'a> Bounds<'a> {
             params.filter(|&(_, param)| self.dfg().value_type(param) == I32).collect();
         let mut firsts = Vec::with_capacity(params.len());
         for &(place, param) in &params {
-            let first = self.hull(&entries, |bounds, way| Some(bounds.of(way.args[place]?, way.from)));
-            let mut steps = back.iter().map(|way| self.added_to(param, way.args[place]?));
+            let first = self.hull(&entries, |bounds, way| Some(bounds.of(bounds.arg(way, place)?, way.from)));
+            let mut steps = back.iter().map(|way| self.added_to(param, self.arg(way, place)?));
             let step = steps.next().flatten().filter(|step| steps.all(|other| other == Some(*step)));
             if let Some(step) = step.filter(|&step| step != 0 && Range::of(step).is_within(Range::SIGNED)) {
                 self.inductions.insert(param, Induction { of, first, step });
@@ -128,7 +142,7 @@ impl<'a> Bounds<'a> {
                 continue;
             }
             let range = self.hull(&back, |bounds, way| {
-                let arg = bounds.dfg().resolve_aliases(way.args[place]?);
+                let arg = bounds.dfg().resolve_aliases(bounds.arg(way, place)?);
                 let range = bounds.of(arg, way.from);
                 match bounds.condition(way.branch, head) {
                     Some((cc, tested, constant)) if tested == arg => Some(range.that_are(cc, constant)),
@@ -149,14 +163,18 @@ impl<'a> Bounds<'a> {
                 if ways.len() == MAX_WAYS {
                     return None;
                 }
-                let args = call.args(&dfg.value_lists).map(|arg| match arg {
-                    BlockArg::Value(value) => Some(value),
-                    BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => None,
-                });
-                ways.push(Way { from: from.block, branch: from.inst, args: args.collect() });
+                ways.push(Way { from: from.block, branch: from.inst, call: *call });
             }
         }
         Some(ways)
+    }
+
+    /// What is handed on for a parameter.
+    fn arg(&self, way: &Way, place: usize) -> Option<Value> {
+        match way.call.args(&self.dfg().value_lists).nth(place)? {
+            BlockArg::Value(value) => Some(value),
+            BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => None,
+        }
     }
 
     /// What a value is that comes by one of some ways.
@@ -248,24 +266,31 @@ impl<'a> Bounds<'a> {
 
     /// What a value is, of 32 bits, as a block sees it that its definition dominates.
     pub(super) fn of(&self, value: Value, at: Block) -> Range {
-        self.within(value, at, MAX_DEPTH)
+        let all = self.left.get();
+        let here = all.min(MAX_VALUES);
+        self.left.set(here);
+        let range = self.within(value, at);
+        self.left.set(all - (here - self.left.get()));
+        range
     }
 
-    fn within(&self, value: Value, at: Block, depth: u32) -> Range {
+    fn within(&self, value: Value, at: Block) -> Range {
+        let Some(left) = self.left.get().checked_sub(1) else { return Range::ANY };
+        self.left.set(left);
         let value = self.dfg().resolve_aliases(value);
         let (range, definition) = match self.dfg().value_def(value) {
             ValueDef::Result(inst, _) => {
                 let Some(block) = self.context.func.layout.inst_block(inst) else { return Range::ANY };
-                (self.of_result(inst, at, depth), block)
+                (self.of_result(inst, at), block)
             }
-            ValueDef::Param(block, place) => (self.of_param(value, (block, place), at, depth), block),
+            ValueDef::Param(block, place) => (self.of_param(value, (block, place), at), block),
             ValueDef::Union(..) => return Range::ANY,
         };
         let tested = self.conditions(at, definition).filter(|&(_, tested, _)| tested == value);
         tested.fold(range, |range, (cc, _, constant)| range.that_are(cc, constant))
     }
 
-    fn of_param(&self, value: Value, (block, place): (Block, usize), at: Block, depth: u32) -> Range {
+    fn of_param(&self, value: Value, (block, place): (Block, usize), at: Block) -> Range {
         if let Some(induction) = self.inductions.get(&value)
             && let Some(&most) = self.rounds.get(&induction.of)
         {
@@ -281,10 +306,10 @@ impl<'a> Bounds<'a> {
         if let Some(&range) = self.known.get(&value) {
             return range;
         }
-        if depth == 0 || self.context.loop_analysis.is_loop_header(block).is_some() {
+        if self.context.loop_analysis.is_loop_header(block).is_some() {
             return Range::ANY;
         }
-        let of = |bounds: &Self, way: &Way| Some(bounds.within(way.args[place]?, way.from, depth - 1));
+        let of = |bounds: &Self, way: &Way| Some(bounds.within(bounds.arg(way, place)?, way.from));
         self.ways_to(block).map_or(Range::ANY, |ways| self.hull(&ways, of))
     }
 
@@ -292,12 +317,12 @@ impl<'a> Bounds<'a> {
         clippy::wildcard_enum_match_arm,
         reason = "of most of the code generator's operations nothing is known"
     )]
-    fn of_result(&self, inst: Inst, at: Block, depth: u32) -> Range {
+    fn of_result(&self, inst: Inst, at: Block) -> Range {
         let dfg = self.dfg();
-        if depth == 0 || dfg.value_type(dfg.first_result(inst)) != I32 {
+        if dfg.value_type(dfg.first_result(inst)) != I32 {
             return Range::ANY;
         }
-        let of = |value: Value| self.within(value, at, depth - 1);
+        let of = |value: Value| self.within(value, at);
         let unsigned = |value: Value| of(value).unsigned();
         let shift = |by: Value| constant(dfg, by).filter(|&by| by < 32);
         let divisor = |by: Value| constant(dfg, by).filter(|&by| by > 0).map(|by| by as i64);

@@ -160,6 +160,9 @@ impl Cranelift {
         };
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         let translated = translate(builder, request, self.target, self.isa.frontend_config())?;
+        if self.context.func.dfg.num_insts() > MAX_INSTRUCTIONS {
+            return Err(Refusal::TooLarge);
+        }
         addresses::widen(&mut self.context);
         Ok(translated)
     }
@@ -215,9 +218,6 @@ impl Cranelift {
         let in_time = || if is_late() { Err(Refusal::TooSlow) } else { Ok(()) };
         let translated =
             self.translate(request).inspect_err(|_| self.builder = FunctionBuilderContext::new())?;
-        if self.context.func.dfg.num_insts() > MAX_INSTRUCTIONS {
-            return Err(Refusal::TooLarge);
-        }
         in_time()?;
         self.context
             .compile(&*self.isa, &mut ControlPlane::default())
