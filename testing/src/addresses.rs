@@ -23,7 +23,7 @@ const MAX_ROUNDS_IN_ALL: u32 = 400;
 /// When configurations or the reference differ; the message has the program's text.
 pub fn check(choices: &mut Choices<'_>) {
     let module = program(choices);
-    let args = [*choices.pick(&EDGES) as u32 as u64 & 0x3f];
+    let args = [u64::from(near(choices, EDGES[0]) as u32)];
     differential::check_module(&module, &args, differential::MUCH_FUEL);
 }
 
@@ -33,8 +33,9 @@ pub fn check(choices: &mut Choices<'_>) {
 ///
 /// Never.
 pub fn program(choices: &mut Choices<'_>) -> VerifiedModule {
-    let mut writer = Writer { choices, text: String::new(), registers: 0, counters: Vec::new() };
-    writer.line("reg %sum: i32, %t: i32, %a: i32, %left: i32");
+    let counters = vec![("%n".to_owned(), 8)];
+    let mut writer = Writer { choices, text: String::new(), registers: 0, counters };
+    writer.line("reg %sum: i32, %t: i32, %a: i32, %d: i32, %left: i32");
     writer.line(&format!("%left = const.i32 {MAX_ROUNDS_IN_ALL}"));
     let deepest = 1 + writer.choices.below(3);
     writer.nest(deepest);
@@ -50,7 +51,7 @@ struct Writer<'c, 'b> {
     text: String,
     /// Names that were given.
     registers: u32,
-    /// Registers that the loops around count, each with a number that it is in some round.
+    /// Registers that the loops around count, and the parameter, each with a number that it is in some round.
     counters: Vec<(String, i32)>,
 }
 
@@ -60,6 +61,7 @@ fn rounds(first: i32, step: i32, condition: &str, end: i32) -> Option<i64> {
     for rounds in 1..=MAX_ROUNDS {
         count = count.wrapping_add(step);
         let goes_on = match condition {
+            "eq" => count == end,
             "ne" => count != end,
             "lt_s" => count < end,
             "lt_u" => (count as u32) < end as u32,
@@ -67,6 +69,7 @@ fn rounds(first: i32, step: i32, condition: &str, end: i32) -> Option<i64> {
             "le_u" => count as u32 <= end as u32,
             "gt_s" => count > end,
             "gt_u" => count as u32 > end as u32,
+            "ge_u" => count as u32 >= end as u32,
             _ => count >= end,
         };
         if !goes_on {
@@ -74,6 +77,11 @@ fn rounds(first: i32, step: i32, condition: &str, end: i32) -> Option<i64> {
         }
     }
     None
+}
+
+/// A number near another one.
+fn near(choices: &mut Choices<'_>, number: i32) -> i32 {
+    number.wrapping_add(choices.below(24) as i32 - 12)
 }
 
 impl Writer<'_, '_> {
@@ -86,21 +94,17 @@ impl Writer<'_, '_> {
         format!("{of}{}", self.registers)
     }
 
-    fn near(&mut self, number: i32) -> i32 {
-        number.wrapping_add(self.choices.below(24) as i32 - 12)
-    }
-
     /// A loop, with so many within each other.
     fn nest(&mut self, deepest: usize) {
         let outside = self.counters.len();
         let (head, counter) = (self.name("head"), self.name("%c"));
         let first = *self.choices.pick(&EDGES);
-        let first = self.near(first);
+        let first = near(self.choices, first);
         let mut step = *self.choices.pick(&STEPS);
         let mut condition = *self.choices.pick(&CONDITIONS);
         let mut end = first.wrapping_add(step.wrapping_mul(self.choices.below(12) as i32 + 1));
         if self.choices.percent(20) {
-            end = self.near(end);
+            end = near(self.choices, end);
         }
         let is_from_outside = outside > 0 && self.choices.percent(40);
         if is_from_outside {
@@ -133,15 +137,31 @@ impl Writer<'_, '_> {
             self.nest(deepest - 1);
             self.access();
         }
-        for (name, step) in beside {
-            self.line(&format!("{name} = add.i32 {name}, {step}"));
+        let behind = self.name("behind");
+        if self.choices.percent(15) {
+            let end = near(self.choices, end);
+            self.line(&format!("br.eq.i32 {counter}, {end}, {behind}"));
         }
-        self.line(&format!("{counter} = add.i32 {counter}, {step}"));
+        let mut back = vec![format!("{counter} = add.i32 {counter}, {step}")];
+        back.extend(beside.iter().map(|(name, step)| format!("{name} = add.i32 {name}, {step}")));
         if is_from_outside {
-            self.line("%left = sub.i32 %left, 1");
-            self.line("br.eq.i32 %left, 0, out");
+            back.extend(["%left = sub.i32 %left, 1".to_owned(), "br.eq.i32 %left, 0, out".to_owned()]);
         }
-        self.line(&format!("br.{condition}.i32 {counter}, {end}, {head}"));
+        back.push(format!("br.{condition}.i32 {counter}, {end}, {head}"));
+        if self.choices.percent(15) {
+            // Two ways back.
+            let other = self.name("other");
+            self.line("%t = and.i32 %sum, 3");
+            self.line(&format!("br.nez.i32 %t, {other}"));
+            back.iter().for_each(|line| self.line(line));
+            self.line(&format!("jump {behind}"));
+            self.text += &format!("{other}:\n");
+        }
+        back.iter().for_each(|line| self.line(line));
+        self.text += &format!("{behind}:\n");
+        if self.choices.percent(25) {
+            self.access();
+        }
         self.counters.truncate(outside);
     }
 
@@ -149,7 +169,7 @@ impl Writer<'_, '_> {
     fn access(&mut self) {
         let (mut index, mut number) = self.choices.pick(&self.counters).clone();
         let guard = self.choices.percent(25).then(|| {
-            let (condition, end) = (*self.choices.pick(&CONDITIONS), self.near(number));
+            let (condition, end) = (*self.choices.pick(&CONDITIONS), near(self.choices, number));
             let skipped = self.name("skipped");
             self.line(&format!("br.{condition}.i32 {index}, {end}, {skipped}"));
             skipped
@@ -160,13 +180,21 @@ impl Writer<'_, '_> {
             (index, number) = ("%a".to_owned(), number.wrapping_add(added));
         }
         if self.choices.percent(15) {
-            let (operation, by) =
-                *self.choices.pick(&[("and", 255), ("shr_u", 4), ("shl", 2), ("rem_u", 100)]);
+            let (operation, by) = *self.choices.pick(&[
+                ("and", 255),
+                ("shr_u", 4),
+                ("shl", 2),
+                ("rem_u", 100),
+                ("or", 64),
+                ("mul", 12),
+            ]);
             self.line(&format!("%a = {operation}.i32 {index}, {by}"));
             number = match operation {
                 "and" => number & by,
                 "shr_u" => (number as u32 >> by) as i32,
                 "shl" => number << by,
+                "or" => number | by,
+                "mul" => number.wrapping_mul(by),
                 _ => (number as u32 % by as u32) as i32,
             };
             "%a".clone_into(&mut index);
@@ -175,10 +203,17 @@ impl Writer<'_, '_> {
         let wanted = self.choices.below(0x1_0000 - 512) as i32 + 128;
         let wanted = if self.choices.percent(2) { *self.choices.pick(&EDGES) } else { wanted };
         let offset = *self.choices.pick(&[0_u32, 0, 0, 1, 100, 0x8000]);
-        let base = wanted.wrapping_sub(number << shift).wrapping_sub(offset as i32);
-        let name = self.name("%b");
-        // Within the function, it is no constant to the compiler where it is written behind a branch.
-        self.line(&format!("{name}: i32 = const.i32 {base}"));
+        let mut base = wanted.wrapping_sub(number << shift).wrapping_sub(offset as i32);
+        let name = if self.choices.percent(40) {
+            let (other, number) = self.choices.pick(&self.counters).clone();
+            base = base.wrapping_sub(number);
+            self.line(&format!("%d = add.i32 {other}, {base}"));
+            "%d".to_owned()
+        } else {
+            let name = self.name("%b");
+            self.line(&format!("{name}: i32 = const.i32 {base}"));
+            name
+        };
         let place =
             format!("[{name} + {index} << {shift} + {offset}]").replace(" << 0", "").replace(" + 0]", "]");
         if self.choices.percent(30) {

@@ -1,6 +1,7 @@
 //! The configurations that every program is to behave equally in: a row for each tier and mode.
 
-use strata::{Config, Engine, Thresholds, TierMode};
+use bytecode_spec::FuncIndex;
+use strata::{Config, Engine, Module, Refusal, Thresholds, TierMode};
 
 /// One way to run programs.
 #[derive(Clone, Copy, Debug)]
@@ -205,4 +206,10 @@ impl Configuration {
     pub fn engine(&self, config: Config) -> Engine {
         Engine::new((self.configure)(config))
     }
+}
+
+/// The functions of a module that the optimizing compiler does not refuse, but fails on.
+pub fn not_compiled(module: &Module) -> impl Iterator<Item = FuncIndex> {
+    let refused = module.refused().into_iter();
+    refused.filter(|(_, refusal)| *refusal == Refusal::OptimizerFailed).map(|(func, _)| func)
 }

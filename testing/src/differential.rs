@@ -145,6 +145,8 @@ pub fn run(module: &VerifiedModule, args: &[u64], configuration: &Configuration,
             .collect();
         run.call(entry, &args)
     });
+    let failed = configuration::not_compiled(&loaded).next();
+    assert_eq!(failed, None, "the optimizing compiler fails on it:\n{}", strata_asm::disassemble(&module));
     let spaces = module.spaces();
     Seen {
         ended,

@@ -37,6 +37,8 @@ struct Place {
 
 /// Computes places in memory of the context's function in 64 bits as far as they cannot wrap.
 pub(super) fn widen(context: &mut Context) {
+    // To look for what a value is an alias of takes time with the loops around it.
+    context.func.dfg.resolve_all_aliases();
     let func = &context.func;
     let all = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
     let sums: Vec<Inst> = all.filter(|&inst| sum_of_addresses(&func.dfg, inst).is_some()).collect();
@@ -78,7 +80,7 @@ fn sum_of_addresses(dfg: &DataFlowGraph, inst: Inst) -> Option<(Value, Value)> {
     else {
         return None;
     };
-    (dfg.value_type(arg) == I32).then(|| (dfg.resolve_aliases(base), dfg.resolve_aliases(arg)))
+    (dfg.value_type(arg) == I32).then_some((base, arg))
 }
 
 /// The values that a value is the sum of, and the constant; `None` if they are too many.
@@ -95,13 +97,12 @@ fn terms(dfg: &DataFlowGraph, value: Value) -> Option<(SmallVec<[Term; MAX_TERMS
                 sums += 1;
                 open.extend(args);
             }
-            Some(&InstructionData::Binary { opcode: Opcode::Ishl, args: [value, by] })
-                if bounds::constant(dfg, by).is_some_and(|by| by <= MAX_SHIFT) =>
+            Some(&InstructionData::Binary { opcode: Opcode::Ishl, args: [shifted, by] })
+                if let Some(shift @ ..=MAX_SHIFT) = bounds::constant(dfg, by) =>
             {
-                let shift = bounds::constant(dfg, by).unwrap_or(0);
-                terms.push(Term { value: dfg.resolve_aliases(value), shift });
+                terms.push(Term { value: shifted, shift });
             }
-            _ => terms.push(Term { value: dfg.resolve_aliases(value), shift: 0 }),
+            _ => terms.push(Term { value, shift: 0 }),
         }
         if sums > MAX_SUMS || terms.len() > MAX_TERMS {
             return None;
@@ -118,6 +119,10 @@ fn place(context: &Context, bounds: &Bounds<'_>, sum: Inst) -> Option<Place> {
     let here = context.func.layout.inst_block(sum)?;
     let level = |term: &Term| loops.loop_level(block_of(context, term.value)).level();
     terms.sort_by_key(level);
+    // Constants alone, the code generator adds up itself.
+    if terms.is_empty() {
+        return None;
+    }
     // Of two values that change, one would have to be added to the base.
     if terms.len() == MAX_TERMS && level(&terms[0]) >= loops.loop_level(here).level() {
         return None;

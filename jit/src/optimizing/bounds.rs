@@ -28,12 +28,12 @@ const MAX_VALUES: u32 = 48;
 /// Values that are looked at for a function, so that none takes long.
 const MAX_VALUES_IN_ALL: u32 = 1 << 20;
 /// Loops that are more than so many within each other are not looked at.
-const MAX_LEVEL: usize = 32;
+const MAX_LEVEL: usize = 16;
 /// Branches before a block that are looked at.
 const MAX_CONDITIONS: usize = 16;
 /// Blocks that all rounds of a loop pass that are looked at, and constants that are added one behind the other.
 const MAX_PASSED: usize = 32;
-/// Branches to a block that are looked at.
+/// Branches to a block that are looked at, and ways of one of them.
 const MAX_WAYS: usize = 8;
 
 /// The constant that a value is, without a sign.
@@ -159,6 +159,9 @@ impl<'a> Bounds<'a> {
         let mut ways = SmallVec::new();
         for from in self.context.cfg.pred_iter(block) {
             let to = dfg.insts[from.inst].branch_destination(&dfg.jump_tables, &dfg.exception_tables);
+            if to.len() > MAX_WAYS {
+                return None;
+            }
             for call in to.iter().filter(|call| call.block(&dfg.value_lists) == block) {
                 if ways.len() == MAX_WAYS {
                     return None;
@@ -214,6 +217,8 @@ impl<'a> Bounds<'a> {
     /// How often a loop goes back at most: what all rounds pass may end it.
     fn most_rounds(&self, of: Loop, head: Block, back: &[Way]) -> Option<i64> {
         let (domtree, loops) = (&self.context.domtree, &self.context.loop_analysis);
+        // Most blocks outside are told by their level: to climb from loop to loop takes longer.
+        let is_inside = |to| loops.loop_level(to) >= loops.loop_level(head) && loops.is_in_loop(to, of);
         let mut least = None;
         let passed = std::iter::successors(Some(back.first()?.from), |&block| {
             (block != head).then(|| domtree.idom(block)).flatten()
@@ -223,8 +228,13 @@ impl<'a> Bounds<'a> {
                 continue;
             }
             let Some(end) = self.context.func.layout.last_inst(block) else { continue };
-            let mut inside = self.context.cfg.succ_iter(block).filter(|&to| loops.is_in_loop(to, of));
-            let (Some(inside), None) = (inside.next(), inside.next()) else { continue };
+            let InstructionData::Brif { blocks, .. } = self.dfg().insts[end] else { continue };
+            let [then, other] = blocks.map(|way| way.block(&self.dfg().value_lists));
+            let inside = match [is_inside(then), is_inside(other)] {
+                [true, false] => then,
+                [false, true] => other,
+                [true, true] | [false, false] => continue,
+            };
             let rounds = self.condition(end, inside).and_then(|(cc, tested, constant)| {
                 self.induction(tested).filter(|induction| induction.of == of)?.rounds(cc, constant)
             });
@@ -359,7 +369,7 @@ impl<'a> Bounds<'a> {
                 _ => None,
             },
             InstructionData::Unary { opcode, arg } => match opcode {
-                // Of what there is of one bit, comparisons.
+                // Only comparisons are extended to 32 bits.
                 Opcode::Uextend => Some(Range::up_to((1 << dfg.value_type(arg).bits()) - 1)),
                 Opcode::Popcnt | Opcode::Clz | Opcode::Ctz => Some(Range::up_to(32)),
                 _ => None,

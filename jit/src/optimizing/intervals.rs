@@ -67,15 +67,13 @@ impl Range {
     /// The same values, as far as a comparison with a constant is true of them.
     pub(super) fn that_are(self, cc: IntCC, constant: i64) -> Range {
         let Some((domain, allowed)) = allowed(cc, constant) else { return self };
-        if self.is_within(domain) {
-            self.meet(allowed)
-        } else if self == Range::ANY {
-            allowed
-        } else if allowed.is_within(Range::SIGNED) && self.is_within(Range::SIGNED) {
-            // What is less than zero is more than the constant, without a sign.
-            self.meet(allowed)
-        } else {
-            self
+        // What is less than zero with a sign is more than any constant that is not, without one.
+        let is_told =
+            self.is_within(domain) || [self, allowed].iter().all(|range| range.is_within(Range::SIGNED));
+        match self {
+            Range::ANY => allowed,
+            _ if is_told => self.meet(allowed),
+            _ => self,
         }
     }
 }

@@ -109,12 +109,15 @@ impl Translator<'_, '_> {
             || opcode.can_store()
             || opcode.is_call()
             || opcode.other_side_effects();
-        if inst == first || has_effects || moved.len() >= MAX_MOVED {
+        if inst == first || has_effects {
             return false;
         }
-        let operands = func.dfg.inst_args(inst).iter().map(|&operand| func.dfg.resolve_aliases(operand));
-        let can_be = operands.into_iter().all(|operand| self.can_come_before(operand, first, second, moved));
+        let mut operands = func.dfg.inst_args(inst).iter().map(|&operand| func.dfg.resolve_aliases(operand));
+        if !operands.all(|operand| self.can_come_before(operand, first, second, moved)) {
+            return false;
+        }
+        let has_room = moved.len() < MAX_MOVED;
         moved.push(inst);
-        can_be
+        has_room
     }
 }

@@ -9,7 +9,7 @@ use strata::{Error, FrameInfo, Func, Instance, Linker, Module, Store, Trap, Val}
 use super::case::Case;
 use super::directive::{Call, Directive, FrameWanted};
 use super::{profile, values};
-use crate::configuration::Configuration;
+use crate::configuration::{self, Configuration};
 use crate::host;
 
 /// Fuel for calls that are not about fuel.
@@ -64,7 +64,8 @@ impl<'c> Run<'c> {
         for (line, directive) in directives {
             self.one(directive).map_err(|error| format!("line {line}: {error}"))?;
         }
-        Ok(())
+        let failed = self.modules.iter().find_map(|(_, module)| configuration::not_compiled(module).next());
+        failed.map_or(Ok(()), |func| Err(format!("the optimizing compiler fails on function {}", func.0)))
     }
 
     /// Instantiates the modules in order; every one but the last is linked under its name.
