@@ -434,6 +434,13 @@ fn optimizing_large_functions() {
         let branches = all(count, |i| format!(" br.eq.i32 %n, {i}, again\n"));
         optimize(&format!("func @f(%n: i32) {{\nagain:\n %n = sub.i32 %n, 7\n{branches} ret\n}}"));
     });
+    // Loops within each other, all of which one table goes back to, with an address that depends on what they count.
+    assert_linear("loops of one table", 150, |count| {
+        let (heads, ways) = (all(count, |i| format!("a{i}: nop\n")), all(count, |i| format!("a{i}, ")));
+        optimize(&format!(
+            "memory 1\nfunc @f(%n: i32) {{\n{heads} %n = load.i32 [%n + %n]\n br.table %n, [{ways} out]\nout: ret\n}}"
+        ));
+    });
 }
 
 /// Deep recursion in a long function: finding the line of a frame takes time in proportion to the function.
