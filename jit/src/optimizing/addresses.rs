@@ -8,8 +8,9 @@ use cranelift_codegen::ir::{
 };
 use smallvec::SmallVec;
 
-use super::bounds::{self, Bounds};
+use super::bounds::Bounds;
 use super::intervals::Range;
+use super::values;
 
 /// Values that a sum of addresses has, at most, besides a constant: beside where memory is, the machine adds one itself.
 const MAX_TERMS: usize = 2;
@@ -73,10 +74,10 @@ fn sum_of_addresses(dfg: &DataFlowGraph, inst: Inst) -> Option<(Value, Value)> {
     let InstructionData::Binary { opcode: Opcode::Iadd, args: [base, index] } = dfg.insts[inst] else {
         return None;
     };
-    let &InstructionData::Unary { opcode: Opcode::Uextend, arg } = bounds::instruction(dfg, index)? else {
+    let &InstructionData::Unary { opcode: Opcode::Uextend, arg } = values::instruction(dfg, index)? else {
         return None;
     };
-    let InstructionData::Binary { opcode: Opcode::Iadd | Opcode::Ishl, .. } = bounds::instruction(dfg, arg)?
+    let InstructionData::Binary { opcode: Opcode::Iadd | Opcode::Ishl, .. } = values::instruction(dfg, arg)?
     else {
         return None;
     };
@@ -88,17 +89,17 @@ fn terms(dfg: &DataFlowGraph, value: Value) -> Option<(SmallVec<[Term; MAX_TERMS
     let mut open: SmallVec<[Value; 4]> = SmallVec::from_slice(&[value]);
     let (mut terms, mut constant, mut sums) = (SmallVec::new(), 0, 0);
     while let Some(value) = open.pop() {
-        if let Some(number) = bounds::constant(dfg, value) {
+        if let Some(number) = values::constant(dfg, value) {
             constant += i64::from(number as u32 as i32);
             continue;
         }
-        match bounds::instruction(dfg, value) {
+        match values::instruction(dfg, value) {
             Some(&InstructionData::Binary { opcode: Opcode::Iadd, args }) => {
                 sums += 1;
                 open.extend(args);
             }
             Some(&InstructionData::Binary { opcode: Opcode::Ishl, args: [shifted, by] })
-                if let Some(shift @ ..=MAX_SHIFT) = bounds::constant(dfg, by) =>
+                if let Some(shift @ ..=MAX_SHIFT) = values::constant(dfg, by) =>
             {
                 terms.push(Term { value: shifted, shift });
             }

@@ -22,6 +22,7 @@ use cranelift_codegen::loop_analysis::Loop;
 use smallvec::SmallVec;
 
 use super::intervals::{Induction, Range};
+use super::values::{constant, instruction, sum_with_constant};
 
 /// Values that are looked at for one.
 const MAX_VALUES: u32 = 48;
@@ -35,28 +36,6 @@ const MAX_CONDITIONS: usize = 16;
 const MAX_PASSED: usize = 32;
 /// Branches to a block that are looked at, and ways of one of them.
 const MAX_WAYS: usize = 8;
-
-/// The constant that a value is, without a sign.
-pub(super) fn constant(dfg: &DataFlowGraph, value: Value) -> Option<u64> {
-    let Some(&InstructionData::UnaryImm { opcode: Opcode::Iconst, imm }) = instruction(dfg, value) else {
-        return None;
-    };
-    Some(imm.bits() as u64 & u64::MAX >> (64 - dfg.value_type(value).bits()))
-}
-
-/// What a value is the sum of, if that is another one and a constant.
-pub(super) fn sum_with_constant(dfg: &DataFlowGraph, value: Value) -> Option<(Value, u64)> {
-    let Some(&InstructionData::Binary { opcode: Opcode::Iadd, args: [a, b] }) = instruction(dfg, value)
-    else {
-        return None;
-    };
-    Some((a, constant(dfg, b)?))
-}
-
-/// The instruction that a value is the result of.
-pub(super) fn instruction(dfg: &DataFlowGraph, value: Value) -> Option<&InstructionData> {
-    dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| &dfg.insts[inst])
-}
 
 /// What is known of a function's integers.
 pub(super) struct Bounds<'a> {

@@ -9,8 +9,8 @@ use bytecode_spec::{Pc, Reg};
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value};
 use smallvec::SmallVec;
 
-use super::bounds;
 use super::translate::Translator;
+use super::values;
 
 /// Operands that are put in order at a time.
 const MAX_OPERANDS: usize = 8;
@@ -34,7 +34,7 @@ impl Translator<'_, '_> {
     /// come from, in an order that has it earlier; `None` if none does.
     pub(super) fn in_better_order(&mut self, opcode: Opcode, given: [Value; 2], i: Binary) -> Option<Value> {
         // Sums with constants are told as one.
-        if given.iter().any(|&value| bounds::constant(&self.b.func.dfg, value).is_some()) {
+        if given.iter().any(|&value| values::constant(&self.b.func.dfg, value).is_some()) {
             return None;
         }
         for (reg, value) in [i.a, i.b].into_iter().zip(given) {
@@ -76,7 +76,7 @@ impl Translator<'_, '_> {
         let inst = dfg.value_def(value).inst()?;
         let InstructionData::Binary { opcode, args } = dfg.insts[inst] else { return None };
         let is_here = self.b.func.layout.inst_block(inst) == self.b.current_block();
-        let is_it = is_here && bounds::constant(dfg, args[1]).is_none();
+        let is_it = is_here && values::constant(dfg, args[1]).is_none();
         is_it.then(|| (opcode, args.map(|value| dfg.resolve_aliases(value))))
     }
 

@@ -105,6 +105,7 @@ fn allowed(cc: IntCC, constant: i64) -> Option<(Range, Range)> {
     };
     (allowed.least <= allowed.most).then_some((domain, allowed))
 }
+
 /// A parameter of a loop's head to which each round adds the same.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Induction {

@@ -10,9 +10,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, TrapCode, Type, Value};
 
-use super::bounds;
 use super::translate::Translator;
-use super::values::Region;
+use super::values::{self, Region};
 use crate::abi;
 
 /// How a value lies in memory: its type there, and whether a load extends its sign.
@@ -67,7 +66,7 @@ impl Translator<'_, '_> {
     fn place(&mut self, address: Value, offset: u32) -> (Value, i32) {
         let memory = self.load_constant(self.context, abi::instance::MEMORY);
         let base = self.load_constant(memory, abi::memory::BASE);
-        let (place, offset) = match bounds::constant(&self.b.func.dfg, address) {
+        let (place, offset) = match values::constant(&self.b.func.dfg, address) {
             Some(address) => (base, address + u64::from(offset)),
             None => (self.place_behind(base, address), u64::from(offset)),
         };
@@ -91,7 +90,7 @@ impl Translator<'_, '_> {
     fn indexed_place(&mut self, base: Reg, index: Reg, shift: u16, offset: u32) -> (Value, i32) {
         let (base, index) = (self.get(base), self.get(index));
         let index = self.shifted(index, u32::from(shift));
-        let address = match bounds::constant(&self.b.func.dfg, base) {
+        let address = match values::constant(&self.b.func.dfg, base) {
             Some(base) => self.plus(index, base as i64),
             None => self.b.ins().iadd(base, index),
         };

@@ -6,8 +6,8 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value};
 
-use super::bounds;
 use super::translate::{Condition, Translator};
+use super::values;
 use crate::template::masm::{ToInt, Width};
 use crate::template::range;
 
@@ -228,10 +228,10 @@ impl Translator<'_, '_> {
 
     fn int(&mut self, op: IntOp, mut a: Value, mut b: Value, constant: Option<u64>) -> Value {
         let is_commutative = matches!(op, IntOp::Add | IntOp::Mul | IntOp::And | IntOp::Or | IntOp::Xor);
-        if is_commutative && constant.is_none() && bounds::constant(&self.b.func.dfg, a).is_some() {
+        if is_commutative && constant.is_none() && values::constant(&self.b.func.dfg, a).is_some() {
             std::mem::swap(&mut a, &mut b);
         }
-        let constant = constant.or_else(|| bounds::constant(&self.b.func.dfg, b));
+        let constant = constant.or_else(|| values::constant(&self.b.func.dfg, b));
         if let (IntOp::Add, Some(number)) = (op, constant) {
             return self.plus(a, number as i64);
         }

@@ -5,10 +5,9 @@ use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::types::{F32, F64, I32, I64};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{DataFlowGraph, InstBuilder, InstructionData, MemFlagsData, Opcode, Type, Value};
 use cranelift_frontend::Variable;
 
-use super::bounds;
 use super::translate::Translator;
 use crate::abi;
 
@@ -39,6 +38,28 @@ pub(super) fn type_of(ty: ValType) -> Type {
         ValType::F32 => F32,
         ValType::F64 => F64,
     }
+}
+
+/// The constant that a value is, without a sign.
+pub(super) fn constant(dfg: &DataFlowGraph, value: Value) -> Option<u64> {
+    let Some(&InstructionData::UnaryImm { opcode: Opcode::Iconst, imm }) = instruction(dfg, value) else {
+        return None;
+    };
+    Some(imm.bits() as u64 & u64::MAX >> (64 - dfg.value_type(value).bits()))
+}
+
+/// What a value is the sum of, if that is another one and a constant.
+pub(super) fn sum_with_constant(dfg: &DataFlowGraph, value: Value) -> Option<(Value, u64)> {
+    let Some(&InstructionData::Binary { opcode: Opcode::Iadd, args: [a, b] }) = instruction(dfg, value)
+    else {
+        return None;
+    };
+    Some((a, constant(dfg, b)?))
+}
+
+/// The instruction that a value is the result of.
+pub(super) fn instruction(dfg: &DataFlowGraph, value: Value) -> Option<&InstructionData> {
+    dfg.value_def(dfg.resolve_aliases(value)).inst().map(|inst| &dfg.insts[inst])
 }
 
 impl Translator<'_, '_> {
@@ -219,12 +240,12 @@ impl Translator<'_, '_> {
     /// A value plus a number. Of a sum with another number, that is one sum: the code generator would make it so too, but look at all others
     /// that there could be.
     pub(super) fn plus(&mut self, value: Value, number: i64) -> Value {
-        let (value, number) = match bounds::sum_with_constant(&self.b.func.dfg, value) {
+        let (value, number) = match sum_with_constant(&self.b.func.dfg, value) {
             Some((value, more)) => (value, number.wrapping_add(more as i64)),
             None => (value, number),
         };
         let number = self.number(value, number);
-        if bounds::constant(&self.b.func.dfg, number) == Some(0) {
+        if constant(&self.b.func.dfg, number) == Some(0) {
             return value;
         }
         self.b.ins().iadd(value, number)

@@ -163,8 +163,8 @@ impl CodeRange {
     /// Notes whether the code in a place is optimized: the signal handler has to know where such code has its frame.
     pub(crate) fn set_optimized(&self, offset: usize, bytes: usize, is_optimized: bool) {
         for line in offset / CodeRange::LINE..(offset + bytes).div_ceil(CodeRange::LINE) {
-            debug_assert!(line < self.bytes.div_ceil(CodeRange::LINE));
-            // SAFETY: there is a bit for each line of the range.
+            assert!(line < self.bytes.div_ceil(CodeRange::LINE), "code is within its range");
+            // SAFETY: there is a bit for each line of the range, and these words live as long as it.
             let word = unsafe { &*self.optimized().add(line / LINES) };
             let bit = 1 << (line % LINES);
             if is_optimized {
