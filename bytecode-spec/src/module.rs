@@ -269,22 +269,30 @@ pub struct VerifiedModule(Arc<Verified>);
 struct Verified {
     module: Module,
     spaces: IndexSpaces,
-    back_edges: BackEdges,
+    flow: ControlFlow,
 }
 
-/// The back edges of all functions.
+/// What the verifier notes of where control goes, of all functions.
 #[derive(Debug, Default)]
-pub(crate) struct BackEdges {
-    all: Vec<BackEdge>,
-    /// For each function, where those of the next one start.
-    ends: Vec<u32>,
+pub(crate) struct ControlFlow {
+    back_edges: Vec<BackEdge>,
+    functions: Vec<FunctionFlow>,
 }
 
-impl BackEdges {
-    /// Adds those of the next function.
-    pub(crate) fn extend(&mut self, of_function: impl Iterator<Item = BackEdge>) {
-        self.all.extend(of_function);
-        self.ends.push(self.all.len() as u32);
+/// The same of one function.
+#[derive(Debug)]
+struct FunctionFlow {
+    /// Where the back edges of the next function start.
+    end: u32,
+    /// Whether it has calls, but tail calls.
+    has_calls: bool,
+}
+
+impl ControlFlow {
+    /// Adds the next function.
+    pub(crate) fn add(&mut self, back_edges: impl Iterator<Item = BackEdge>, has_calls: bool) {
+        self.back_edges.extend(back_edges);
+        self.functions.push(FunctionFlow { end: self.back_edges.len() as u32, has_calls });
     }
 }
 
@@ -335,8 +343,8 @@ impl IndexSpaces {
 
 impl VerifiedModule {
     /// For the verifier alone.
-    pub(crate) fn new(module: Module, spaces: IndexSpaces, back_edges: BackEdges) -> VerifiedModule {
-        VerifiedModule(Arc::new(Verified { module, spaces, back_edges }))
+    pub(crate) fn new(module: Module, spaces: IndexSpaces, flow: ControlFlow) -> VerifiedModule {
+        VerifiedModule(Arc::new(Verified { module, spaces, flow }))
     }
 
     /// What every index stands for.
@@ -355,17 +363,29 @@ impl VerifiedModule {
 
     /// The definition of a function, or `None` when it is imported.
     pub fn function(&self, func: FuncIndex) -> Option<&Function> {
-        self.functions.get(func.index().checked_sub(self.spaces().imported_funcs as usize)?)
+        self.functions.get(self.defined(func)?)
     }
 
     /// The branches of a function that go backwards, or to themselves, in their order: it has loops if there are any. None for a
     /// function that the module does not define.
     pub fn back_edges(&self, func: FuncIndex) -> &[BackEdge] {
-        let BackEdges { all, ends } = &self.0.back_edges;
-        let Some(i) = func.index().checked_sub(self.spaces().imported_funcs as usize) else { return &[] };
-        let Some(&end) = ends.get(i) else { return &[] };
-        let start = i.checked_sub(1).map_or(0, |before| ends[before]);
-        &all[start as usize..end as usize]
+        let ControlFlow { back_edges, functions } = &self.0.flow;
+        let Some(i) = self.defined(func) else { return &[] };
+        let Some(function) = functions.get(i) else { return &[] };
+        let start = i.checked_sub(1).map_or(0, |before| functions[before].end);
+        &back_edges[start as usize..function.end as usize]
+    }
+
+    /// Whether a function has calls, but tail calls. False for a function that the module does not define.
+    pub fn has_calls(&self, func: FuncIndex) -> bool {
+        self.defined(func)
+            .and_then(|i| self.0.flow.functions.get(i))
+            .is_some_and(|function| function.has_calls)
+    }
+
+    /// The place of a function among those that the module defines, if it is not imported.
+    fn defined(&self, func: FuncIndex) -> Option<usize> {
+        func.index().checked_sub(self.spaces().imported_funcs as usize)
     }
 
     /// A name for messages: the function's own, or its index in the form `f7`.

@@ -14,7 +14,7 @@ use ahash::AHashSet;
 use self::function::{FunctionVerifier, Scratch};
 use crate::limits;
 use crate::module::{
-    BackEdges, ConstExpr, ExportKind, ImportKind, IndexSpaces, Module, SourceLine, VerifiedModule,
+    ConstExpr, ControlFlow, ExportKind, ImportKind, IndexSpaces, Module, SourceLine, VerifiedModule,
 };
 use crate::types::{
     DataIndex, ElemIndex, FuncIndex, FuncType, GlobalIndex, Limits, MemoryIndex, Pc, TableIndex, TypeIndex,
@@ -146,7 +146,7 @@ impl std::error::Error for VerifyErrors {}
 pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
     let mut errors = Errors(Vec::new());
     let spaces = verify_declarations(&module, &mut errors);
-    let mut back_edges = BackEdges::default();
+    let mut flow = ControlFlow::default();
     // Instructions are checked against the declarations: these must hold first.
     if errors.0.is_empty() {
         let imported = spaces.imported_funcs;
@@ -154,7 +154,7 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
         for (i, function) in module.functions.iter().enumerate() {
             let index = FuncIndex(imported + i as u32);
             FunctionVerifier::new(&module, &spaces, index, function, &mut errors, &mut scratch).verify();
-            back_edges.extend(scratch.back_edges());
+            flow.add(scratch.back_edges(), scratch.has_calls);
             if errors.full() {
                 break;
             }
@@ -166,7 +166,7 @@ pub fn verify(mut module: Module) -> Result<VerifiedModule, VerifyErrors> {
     for function in &mut module.functions {
         function.register_names.make_canonical();
     }
-    Ok(VerifiedModule::new(module, spaces, back_edges))
+    Ok(VerifiedModule::new(module, spaces, flow))
 }
 
 struct Errors(Vec<VerifyError>);

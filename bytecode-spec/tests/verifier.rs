@@ -87,6 +87,19 @@ fn returns_and_calls_fit_their_signatures() {
 }
 
 #[test]
+fn calls_are_noted_but_tail_calls() {
+    let has_calls = |body: fn(&mut FunctionBuilder)| {
+        verify(module_with(body).expect("well formed")).expect("sound").has_calls(FuncIndex(0))
+    };
+    assert!(!has_calls(|f| ret(f, N)));
+    assert!(!has_calls(|f| f.emit(Op::TailCall, &[Arg::Regs(&[N]), FuncIndex(0).into()])));
+    assert!(has_calls(|f| {
+        f.emit(Op::Call, &[Arg::Regs(&[N]), FuncIndex(0).into(), Arg::Regs(&[N])]);
+        ret(f, N);
+    }));
+}
+
+#[test]
 fn builders_refuse_what_is_ill_formed() {
     let unbound = module_with(|f| {
         let label = f.label();

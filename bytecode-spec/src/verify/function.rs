@@ -27,6 +27,8 @@ pub(super) struct Scratch {
     starts: Vec<u64>,
     /// Branches that must go to one: where they are, and where they go.
     branches: Vec<(Pc, i64)>,
+    /// Whether calls were found, but tail calls.
+    pub(super) has_calls: bool,
 }
 
 impl Scratch {
@@ -62,6 +64,7 @@ impl<'a> FunctionVerifier<'a> {
         scratch.starts.clear();
         scratch.starts.resize(function.code.len().div_ceil(64), 0);
         scratch.branches.clear();
+        scratch.has_calls = false;
         FunctionVerifier { module, spaces, index, function, errors, scratch, pc: Pc(0) }
     }
 
@@ -199,6 +202,7 @@ impl<'a> FunctionVerifier<'a> {
             self.operand(info, operand, words, &mut together, &mut tail);
         }
         let Some(uses) = together.uses else { return };
+        self.scratch.has_calls |= info.effects.has(Effect::Calls) && !info.effects.has(Effect::Ends);
         let own = &self.signature_of(self.function.ty).results;
         let (inputs, outputs) = match together.signature {
             Some(signature) => (&signature.params, &signature.results),
