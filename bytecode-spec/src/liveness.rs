@@ -62,7 +62,7 @@ fn read_unwritten(code: &[u64], first: usize, written: &mut Vec<u64>) -> Option<
             written[pc] = now;
             row.each_use(words, NO_REGISTER, |reg| unwritten |= bit(reg) & !now);
             row.each_def(words, NO_REGISTER, |reg| now |= bit(reg));
-            if row.is_plain {
+            if row.goes_on {
                 return;
             }
             row.each_target(words, |displacement| {
@@ -129,9 +129,9 @@ pub fn live_at_blocks(function: &Function) -> Option<BlockLiveness> {
         if !liveness.of_chosen(function, &back_edges, chosen) {
             return None;
         }
-        needs.push(liveness.needs.clone());
+        needs.push(liveness.blocks.iter().map(|block| block.needs).collect());
     }
-    let Liveness { blocks, edges, .. } = liveness;
+    let Liveness { numbers: blocks, edges, .. } = liveness;
     let starts = (0..).map(Pc).zip(&blocks).filter(|&(_, &block)| block != NO_BLOCK);
     Some(BlockLiveness { starts: starts.map(|(pc, _)| pc).collect(), blocks, edges, needs })
 }
@@ -197,19 +197,35 @@ pub fn back_edges(function: &Function) -> Vec<BackEdge> {
     edges
 }
 
+/// Whom the walk over a function's blocks is done for.
+pub trait Sets {
+    /// A block starts there.
+    fn start(&mut self, _pc: usize) {}
+
+    /// The bit of a register of an instruction in sets, or 0; for [`NO_REGISTER`] 0 or one that nobody looks at.
+    fn bit(&mut self, reg: usize) -> u64;
+}
+
 /// The analysis; its memory is used for one function after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness {
     /// Basic blocks: their numbers, by the pc that they start at. [`NO_BLOCK`] where none starts.
-    blocks: Vec<u32>,
-    /// Registers that each block needs: at first, those that it reads before it writes them.
-    needs: Vec<u64>,
-    /// Registers that each block writes.
-    writes: Vec<u64>,
+    numbers: Vec<u32>,
+    blocks: Vec<Block>,
     /// From which block to which, in the order of the former.
     edges: Vec<(u32, u32)>,
+    /// The places of those that go backwards, or to the same block.
+    backwards: Vec<u32>,
     /// Calls that end blocks, but tail calls: where, the block that follows, and what they write.
     calls: Vec<(Pc, u32, u64)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// Registers that it needs: at first, those that it reads before it writes them.
+    needs: u64,
+    /// Registers that it does not write.
+    keeps: u64,
 }
 
 const NO_BLOCK: u32 = u32::MAX;
@@ -218,7 +234,7 @@ const STARTS: u32 = NO_BLOCK - 1;
 
 impl Liveness {
     /// Finds the blocks of a verified function with these [back edges](back_edges), what each reads and writes, and where it goes; calls
-    /// may end blocks too. `bit` gives the bit of each register in sets, or 0, and for [`NO_REGISTER`] 0 or one that nobody looks at.
+    /// may end blocks too.
     ///
     /// # Panics
     ///
@@ -229,60 +245,65 @@ impl Liveness {
         function: &Function,
         back_edges: &[BackEdge],
         calls_end: bool,
-        bit: impl Fn(usize) -> u64,
+        sets: &mut impl Sets,
     ) {
         let code = function.code.as_slice();
-        let Liveness { blocks, needs, writes, edges, calls } = self;
-        blocks.clear();
-        blocks.resize(code.len() + 1, NO_BLOCK);
+        self.numbers.clear();
+        self.numbers.resize(code.len() + 1, NO_BLOCK);
         // All others are found before they are reached.
-        back_edges.iter().for_each(|edge| blocks[edge.to.index()] = STARTS);
-        blocks[0] = 0;
-        needs.clear();
-        writes.clear();
-        edges.clear();
-        calls.clear();
-        let (mut from, mut reads, mut written) = (0, 0, 0);
-        let mut pc = 0;
+        back_edges.iter().for_each(|edge| self.numbers[edge.to.index()] = STARTS);
+        self.numbers[0] = 0;
+        self.blocks.clear();
+        self.edges.clear();
+        self.backwards.clear();
+        self.calls.clear();
+        let (mut pc, mut reads, mut written) = (0, 0, 0);
+        sets.start(pc);
         while pc < code.len() {
             let words = &code[pc..];
-            let row = OpRow::at(words);
-            let (uses, defs) = row.sets(words, NO_REGISTER, &bit);
+            let row = OpRow::of(words);
+            let (uses, defs, length) = row.sets(words, NO_REGISTER, |reg| sets.bit(reg));
             reads |= uses & !written;
             written |= defs;
-            let this = pc;
-            pc += row.length(words);
-            let goes_on = row.is_plain || !(row.has_targets() | row.ends | (row.calls & calls_end));
-            if goes_on && blocks[pc] == NO_BLOCK {
-                continue;
+            let next = pc + length;
+            let goes_on = row.goes_on | (row.calls & !row.ends & !calls_end);
+            if !goes_on || self.numbers[next] != NO_BLOCK {
+                self.end_block(row, words, pc..next, defs, Block { needs: reads, keeps: !written });
+                (reads, written) = (0, 0);
+                sets.start(next);
             }
-            row.each_target(words, |displacement| {
-                let to = target(this, displacement);
-                if displacement > 0 {
-                    blocks[to] = STARTS;
-                }
-                if edges.last() != Some(&(from, to as u32)) {
-                    edges.push((from, to as u32));
-                }
-            });
-            blocks[pc] = from + 1;
-            if !row.ends {
-                edges.push((from, pc as u32));
-                if row.calls {
-                    calls.push((Pc(this as u32), from + 1, defs));
-                }
-            }
-            needs.push(reads);
-            writes.push(written);
-            (from, reads, written) = (from + 1, 0, 0);
+            pc = next;
         }
-        blocks.truncate(code.len());
-        edges.iter_mut().for_each(|(_, to)| *to = blocks[*to as usize]);
+        self.numbers.truncate(code.len());
+        self.edges.iter_mut().for_each(|(_, to)| *to = self.numbers[*to as usize]);
     }
 
-    /// Whether the function whose blocks [were found](Self::find_blocks) last has calls, but tail calls.
-    pub fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+    /// Adds a block whose last instruction is at `range`, and writes `defs`.
+    // What is done for each instruction has the processor's registers to itself.
+    #[inline(never)]
+    fn end_block(&mut self, row: &OpRow, words: &[u64], range: Range<usize>, defs: u64, block: Block) {
+        let Liveness { numbers, blocks, edges, backwards, calls } = self;
+        let from = blocks.len() as u32;
+        row.each_target(words, |displacement| {
+            let to = target(range.start, displacement);
+            if edges.last() == Some(&(from, to as u32)) {
+                return;
+            }
+            if displacement > 0 {
+                numbers[to] = STARTS;
+            } else {
+                backwards.push(edges.len() as u32);
+            }
+            edges.push((from, to as u32));
+        });
+        numbers[range.end] = from + 1;
+        if !row.ends {
+            edges.push((from, range.end as u32));
+            if row.calls {
+                calls.push((Pc(range.start as u32), from + 1, defs));
+            }
+        }
+        blocks.push(block);
     }
 
     /// Calls `visit` with the pc of every call but tail calls, in their order, and which registers may be read behind it and are not its
@@ -293,7 +314,7 @@ impl Liveness {
             return false;
         }
         for &(pc, next, writes) in &self.calls {
-            visit(pc, self.needs[next as usize] & !writes);
+            visit(pc, self.blocks[next as usize].needs & !writes);
         }
         true
     }
@@ -301,33 +322,55 @@ impl Liveness {
     /// Finds blocks, calls ending none, and what they need of 64 registers at most. False when it takes too long.
     fn of_chosen(&mut self, function: &Function, back_edges: &[BackEdge], chosen: &[Reg]) -> bool {
         assert!(chosen.len() <= 64, "a set is a word");
-        // None behind them.
-        let none = function.registers.len();
-        let mut bits = vec![0; none + 1];
+        let registers = function.registers.len();
+        let mut bits = vec![0; registers + 1];
         for (i, reg) in chosen.iter().enumerate() {
             bits[reg.index()] = 1 << i;
         }
-        self.find_blocks(function, back_edges, false, |reg| bits[reg.min(none)]);
-        let sets = none.div_ceil(64);
+        self.find_blocks(function, back_edges, false, &mut Bits(&bits));
+        let sets = registers.div_ceil(64);
         self.edges.len().checked_mul(sets).is_some_and(|steps| steps <= MAX_STEPS) && self.solve()
     }
 
     /// The classical iteration to a fixed point over basic blocks (Kildall, POPL 1973), backwards and in rounds: most blocks come
     /// before those that they go to, and need one visit. False when it takes too long.
     fn solve(&mut self) -> bool {
-        self.edges.len() <= MAX_STEPS && (0..MAX_ROUNDS).any(|_| !self.round())
+        if self.edges.len() > MAX_STEPS {
+            return false;
+        }
+        let mut edges = self.edges.len();
+        for _ in 0..MAX_ROUNDS {
+            self.round(edges);
+            // Nothing changes any more but by an edge that goes backwards: the others came behind those of the blocks that they go to.
+            let changes = |&&place: &&u32| self.added(self.edges[place as usize]) != 0;
+            let Some(&last) = self.backwards.iter().rev().find(changes) else { return true };
+            edges = last as usize + 1;
+        }
+        false
     }
 
-    /// Lets each block need what the next ones do, unless it writes that; whether that changed anything.
-    fn round(&mut self) -> bool {
-        let mut changed = 0;
-        for &(from, to) in self.edges.iter().rev() {
-            let (from, to) = (from as usize, to as usize);
-            let added = self.needs[to] & !self.writes[from] & !self.needs[from];
-            changed |= added;
-            self.needs[from] |= added;
+    /// Lets blocks need what the next ones do, unless they write that: by so many edges, the last one first.
+    fn round(&mut self, edges: usize) {
+        for place in (0..edges).rev() {
+            let edge = self.edges[place];
+            self.blocks[edge.0 as usize].needs |= self.added(edge);
         }
-        changed != 0
+    }
+
+    /// What a block needs besides, by an edge.
+    fn added(&self, (from, to): (u32, u32)) -> u64 {
+        let from = self.blocks[from as usize];
+        self.blocks[to as usize].needs & from.keeps & !from.needs
+    }
+}
+
+/// Sets in which each register has the bits that are listed for it; the last ones are for what is no register.
+pub struct Bits<'a>(pub &'a [u64]);
+
+impl Sets for Bits<'_> {
+    #[inline(always)]
+    fn bit(&mut self, reg: usize) -> u64 {
+        self.0[reg.min(self.0.len() - 1)]
     }
 }
 

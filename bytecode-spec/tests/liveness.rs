@@ -1,6 +1,6 @@
 //! Which registers a function may read before it writes them.
 
-use bytecode_spec::liveness::{Liveness, back_edges, live_at_entry};
+use bytecode_spec::liveness::{Bits, Liveness, back_edges, live_at_entry};
 use bytecode_spec::{Arg, FuncIndex, FuncType, FunctionBuilder, Label, Op, Reg, TypeIndex, ValType};
 
 /// The live registers of a function () -> (i64) with four `i64` registers and four labels, built by `body`.
@@ -136,8 +136,9 @@ fn over_calls() {
     let mut found = Vec::new();
     let function = f.finish().expect("well formed");
     let mut liveness = Liveness::default();
-    let bit = |reg| if reg < 4 { 1_u64 << reg } else { 0 };
-    liveness.find_blocks(&function, &back_edges(&function), true, bit);
+    // The last one is for what is no register.
+    let bits = [1, 2, 4, 8, 0];
+    liveness.find_blocks(&function, &back_edges(&function), true, &mut Bits(&bits));
     assert!(liveness.over_calls(|_, live| found.push(live)));
     assert_eq!(found, [0b11, 0]);
 }

@@ -6,9 +6,10 @@ use super::fields::Tail;
 use super::{Effect, Kind, LANES_PER_WORD, List, Op, Words};
 use crate::types::Reg;
 
-/// What walks over code look at of an opcode, in twelve bytes: the rows of all opcodes stay in a processor's first cache, their
+/// What walks over code look at of an opcode, in sixteen bytes: the rows of all opcodes stay in a processor's first cache, their
 /// [`OpInfo`]s do not.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(16))]
 pub struct OpRow {
     /// See [`OpInfo::use_lanes`].
     pub use_lanes: u16,
@@ -28,9 +29,14 @@ pub struct OpRow {
     pub ends: bool,
     /// Whether it has [`Effect::Calls`].
     pub calls: bool,
-    /// Whether it goes on to the next instruction and nowhere else, and all its registers are in its first word: as most are.
-    pub is_plain: bool,
+    /// Whether it goes on to the next instruction and nowhere else, but maybe by a trap.
+    pub goes_on: bool,
+    /// The lanes of the first word that name registers, as an index of [`OTHERS`]; behind it unless all registers are there, as those
+    /// of most instructions are.
+    first: u8,
 }
+
+const _: () = assert!(size_of::<OpRow>() == 16);
 
 static ROWS: [OpRow; Op::ALL.len()] = {
     let none = OpRow {
@@ -43,7 +49,8 @@ static ROWS: [OpRow; Op::ALL.len()] = {
         defs: 0,
         ends: false,
         calls: false,
-        is_plain: false,
+        goes_on: false,
+        first: 0,
     };
     let mut rows = [none; Op::ALL.len()];
     let mut i = 0;
@@ -59,7 +66,8 @@ static ROWS: [OpRow; Op::ALL.len()] = {
             calls: info.effects.has(Effect::Calls),
             ..none
         };
-        assert!(row.def_lanes & !2 == 0, "what is written, but in lists, is the first operand");
+        assert!(row.def_lanes & !DEF == 0, "what is written, but in lists, is the first operand");
+        assert!(row.def_lanes & row.use_lanes == 0, "an operand is read or written");
         let mut j = 0;
         while j < info.operands().len() {
             let (kind, lane) = (info.operands()[j].kind, info.operands()[j].lane);
@@ -72,8 +80,10 @@ static ROWS: [OpRow; Op::ALL.len()] = {
             }
             j += 1;
         }
-        let goes_on = !row.ends && !row.calls && row.target == 0;
-        row.is_plain = goes_on && row.words > 0 && (row.use_lanes | row.def_lanes) & !FIRST == 0;
+        row.goes_on = !row.ends && !row.calls && row.target == 0;
+        let lanes = row.use_lanes | row.def_lanes;
+        let are_in_first = row.words > 0 && lanes & !FIRST == 0;
+        row.first = if are_in_first { first_index(lanes) as u8 } else { OTHERS.len() as u8 };
         i += 1;
     }
     rows
@@ -90,7 +100,7 @@ pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, &'static OpRow, &[u64
     let mut pc = 0;
     while pc < code.len() {
         let words = &code[pc..];
-        let row = OpRow::at(words);
+        let row = OpRow::of(words);
         let next = pc + row.length(words);
         visit(pc, row, words, next);
         pc = next;
@@ -99,17 +109,13 @@ pub fn each_row(code: &[u64], mut visit: impl FnMut(usize, &'static OpRow, &[u64
 
 /// The lanes of the first word, where nearly all registers are.
 const FIRST: u16 = (1 << LANES_PER_WORD) - 1;
+/// The lane of what is written.
+const DEF: u16 = 2;
 
 impl OpRow {
     /// The row of the instruction of verified code that starts there.
     #[inline(always)]
-    pub fn of(words: &[u64]) -> OpRow {
-        *OpRow::at(words)
-    }
-
-    /// The same where it is.
-    #[inline(always)]
-    pub(crate) fn at(words: &[u64]) -> &'static OpRow {
+    pub fn of(words: &[u64]) -> &'static OpRow {
         &ROWS[usize::from(words.lane(0))]
     }
 
@@ -161,7 +167,13 @@ impl OpRow {
 
     #[inline(never)]
     fn length_with_lists(self, words: &[u64]) -> usize {
-        let (_, _, mut tail) = self.lists(words);
+        let (_, _, tail) = self.lists(words);
+        self.length_with_tail(words, tail)
+    }
+
+    /// The same if it is known what comes behind the lists of registers.
+    #[inline(always)]
+    fn length_with_tail(self, words: &[u64], mut tail: Tail) -> usize {
         if self.target != 0 {
             tail.targets(words.half(self.target.into()) as usize);
         }
@@ -184,9 +196,6 @@ impl OpRow {
     /// mispredict that.
     #[inline(always)]
     pub fn each_use(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
-        if self.is_plain {
-            return each_first_lane(self.use_lanes, words, none, visit);
-        }
         each_lane(self.use_lanes, words, none, &mut visit);
         if self.words == 0 {
             self.lists(words).0.regs(words).for_each(|reg| visit(reg.index()));
@@ -203,35 +212,61 @@ impl OpRow {
     #[inline(always)]
     pub fn each_def(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
         visit(self.def(words, none));
-        if !self.is_plain && self.words == 0 {
+        if self.words == 0 {
             self.lists(words).1.regs(words).for_each(|reg| visit(reg.index()));
         }
     }
 
-    /// The sets of the registers that it reads, and of those that it writes; `bit` gives those of each register, and of `none`.
+    /// The sets of the registers that it reads, and of those that it writes, and its words; `bit` gives those of each register, and of
+    /// `none`.
     #[inline(always)]
-    pub fn sets(&self, words: &[u64], none: usize, bit: impl Fn(usize) -> u64) -> (u64, u64) {
-        let (mut uses, mut defs) = (0, 0);
-        if self.is_plain {
-            each_first_lane(self.use_lanes, words, none, |reg| uses |= bit(reg));
-            return (uses, bit(self.def(words, none)));
-        }
-        self.each_use(words, none, |reg| uses |= bit(reg));
-        self.each_def(words, none, |reg| defs |= bit(reg));
-        (uses, defs)
+    pub fn sets(&self, words: &[u64], none: usize, mut bit: impl FnMut(usize) -> u64) -> (u64, u64, usize) {
+        let Some(others) = OTHERS.get(usize::from(self.first)) else {
+            return self.sets_beyond(words, none, &mut bit);
+        };
+        let [a, b, c] = registers(words[0] | others, none).map(bit);
+        let def = if self.def_lanes == 0 { 0 } else { a };
+        (b | c | (a ^ def), def, self.words.into())
     }
 
-    /// Calls `visit` with the registers that it reads, and those that it writes, and with `none`.
+    #[inline(never)]
+    fn sets_beyond(
+        &self,
+        words: &[u64],
+        none: usize,
+        bit: &mut impl FnMut(usize) -> u64,
+    ) -> (u64, u64, usize) {
+        let (mut uses, mut defs) = (0, 0);
+        each_lane(self.use_lanes, words, none, |reg| uses |= bit(reg));
+        each_lane(self.def_lanes, words, none, |reg| defs |= bit(reg));
+        if self.words > 0 {
+            return (uses, defs, self.words.into());
+        }
+        let (read, written, tail) = self.lists(words);
+        read.regs(words).for_each(|reg| uses |= bit(reg.index()));
+        written.regs(words).for_each(|reg| defs |= bit(reg.index()));
+        (uses, defs, self.length_with_tail(words, tail))
+    }
+
+    /// Calls `visit` with the registers that it reads, and those that it writes, and with `none`; gives its words.
     #[inline(always)]
-    pub fn each_register(&self, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
-        if self.is_plain {
-            return each_first_lane(self.use_lanes | self.def_lanes, words, none, visit);
+    pub fn each_register(&self, words: &[u64], none: usize, visit: &mut impl FnMut(usize)) -> usize {
+        let Some(others) = OTHERS.get(usize::from(self.first)) else {
+            return self.each_register_beyond(words, none, visit);
+        };
+        registers(words[0] | others, none).into_iter().for_each(visit);
+        self.words.into()
+    }
+
+    #[inline(never)]
+    fn each_register_beyond(&self, words: &[u64], none: usize, visit: &mut impl FnMut(usize)) -> usize {
+        each_lane(self.use_lanes | self.def_lanes, words, none, &mut *visit);
+        if self.words > 0 {
+            return self.words.into();
         }
-        each_lane(self.use_lanes | self.def_lanes, words, none, &mut visit);
-        if self.words == 0 {
-            let (uses, defs, _) = self.lists(words);
-            uses.regs(words).chain(defs.regs(words)).for_each(|reg| visit(reg.index()));
-        }
+        let (read, written, tail) = self.lists(words);
+        read.regs(words).chain(written.regs(words)).for_each(|reg| visit(reg.index()));
+        self.length_with_tail(words, tail)
     }
 }
 
@@ -257,25 +292,27 @@ const OTHERS: [u64; 8] = {
     others
 };
 
+/// Which of [`OTHERS`] is for these lanes.
+const fn first_index(lanes: u16) -> usize {
+    (lanes >> 1) as usize & (OTHERS.len() - 1)
+}
+
 /// The first word with 65,535 in all lanes but these.
 #[inline(always)]
 fn only(lanes: u16, words: &[u64]) -> u64 {
-    words[0] | OTHERS[usize::from(lanes >> 1 & 7)]
+    words[0] | OTHERS[first_index(lanes)]
 }
 
-/// Calls `visit` with the registers at these lanes of the first word, and with `none` for others.
+/// The registers in the lanes of a first word, `none` where it has 65,535.
 #[inline(always)]
-fn each_first_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
-    let first = only(lanes, words);
-    for lane in 1..LANES_PER_WORD {
-        visit(usize::from((first >> (16 * lane)) as u16).min(none));
-    }
+fn registers(first: u64, none: usize) -> [usize; LANES_PER_WORD - 1] {
+    [1, 2, 3].map(|lane| usize::from((first >> (16 * lane)) as u16).min(none))
 }
 
-/// The same with lanes of other words.
+/// Calls `visit` with the registers at these lanes, and with `none` for others of the first word.
 #[inline(always)]
 fn each_lane(lanes: u16, words: &[u64], none: usize, mut visit: impl FnMut(usize)) {
-    each_first_lane(lanes, words, none, &mut visit);
+    registers(only(lanes, words), none).into_iter().for_each(&mut visit);
     let mut behind = lanes & !FIRST;
     while behind != 0 {
         visit(usize::from(words.lane(behind.trailing_zeros() as usize)));
@@ -312,6 +349,35 @@ mod tests {
             assert_eq!(row.has_targets(), info.has_targets, "{op:?}");
             let lists = info.operands().iter().any(|operand| operand.kind == Kind::Targets);
             assert_eq!(targets, if lists { 3 } else { usize::from(info.has_targets) }, "{op:?}");
+        }
+    }
+
+    #[test]
+    fn sets_are_of_the_same_registers() {
+        for &op in Op::ALL {
+            // Each lane names another register, and lists have two.
+            let mut lanes: [u64; 32] = std::array::from_fn(|lane| lane as u64);
+            lanes[0] = op as u64;
+            for operand in op.info().operands() {
+                let lane = usize::from(operand.lane);
+                if matches!(operand.kind, Kind::Uses | Kind::Defs | Kind::Targets) {
+                    lanes[lane] = 2;
+                }
+                if operand.kind == Kind::Targets {
+                    lanes[lane + 1] = 0;
+                }
+            }
+            let word = |of: &[u64]| of.iter().rev().fold(0, |word, lane| word << 16 | lane);
+            let words: Vec<u64> = lanes.chunks(LANES_PER_WORD).map(word).collect();
+            let row = OpRow::of(&words);
+            let none = 63;
+            let set = |regs: &mut dyn Iterator<Item = Reg>| regs.fold(0, |set, reg| set | 1 << reg.0);
+            let (uses, defs) = (set(&mut row.uses(&words)), set(&mut row.defs(&words)));
+            let mut all = 0;
+            let length = row.each_register(&words, none, &mut |reg| all |= 1 << reg);
+            assert_eq!((all & !(1 << none), length), (uses | defs, row.length(&words)), "{op:?}");
+            let (read, written, length) = row.sets(&words, none, |reg| u64::from(reg < none) << reg);
+            assert_eq!((read, written, length), (uses, defs, row.length(&words)), "{op:?}");
         }
     }
 }

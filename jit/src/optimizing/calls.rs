@@ -83,7 +83,7 @@ impl Translator<'_, '_> {
     }
 
     /// The row of the current instruction.
-    pub(super) fn row_here(&self) -> OpRow {
+    pub(super) fn row_here(&self) -> &'static OpRow {
         self.scope.row()
     }
 

@@ -58,7 +58,7 @@ impl Callee {
     pub fn fits(function: &Function) -> bool {
         let mut fits = function.code.len() <= MAX_WORDS && function.registers.len() <= MAX_WORDS;
         if fits {
-            each_row(&function.code, |_, row, words, _| fits &= is_inlinable(*row, words));
+            each_row(&function.code, |_, row, words, _| fits &= is_inlinable(row, words));
         }
         fits
     }
@@ -91,7 +91,7 @@ impl Callee {
     }
 }
 
-fn is_inlinable(row: OpRow, words: &[u64]) -> bool {
+fn is_inlinable(row: &OpRow, words: &[u64]) -> bool {
     let op = Op::from_code(words.lane(0)).expect("verified");
     let is_simple = !matches!(
         op.info().shape,

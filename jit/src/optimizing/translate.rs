@@ -139,7 +139,7 @@ impl<'a> Scope<'a> {
 
 impl Scope<'_> {
     /// The row of the current instruction.
-    pub(super) fn row(&self) -> OpRow {
+    pub(super) fn row(&self) -> &'static OpRow {
         OpRow::of(&self.code[self.pc..])
     }
 }

@@ -268,7 +268,7 @@ impl<H: Homes> Driver<H> {
         self.words.clear();
         self.words.extend_from_slice(&function.code);
         self.words.extend([0; MAX_FIXED_WORDS]);
-        self.pins.plan(function, request.module.back_edges(request.func), roles);
+        self.pins.plan(request.module, request.func, roles);
         self.floats.clear();
         if H::PINS {
             self.floats.extend(

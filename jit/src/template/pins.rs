@@ -3,8 +3,8 @@
 
 use bytecode_spec::isa::{LANES_PER_WORD, OpRow, Words, each_row};
 use bytecode_spec::limits::MAX_CODE_WORDS;
-use bytecode_spec::liveness::{BackEdge, Liveness, NO_REGISTER};
-use bytecode_spec::{Function, Op, Reg, ValType};
+use bytecode_spec::liveness::{BackEdge, Bits, Liveness, NO_REGISTER, Sets};
+use bytecode_spec::{FuncIndex, Function, Op, Reg, ValType, VerifiedModule};
 
 use super::masm::{Fpr, Gpr, Roles};
 
@@ -23,14 +23,16 @@ pub enum Home {
 pub(super) trait Homes: Default {
     /// Whether there are others than slots.
     const PINS: bool;
-    /// Chooses homes for the registers of a function.
-    fn plan(&mut self, function: &Function, back_edges: &[BackEdge], roles: &Roles);
+    /// Chooses homes for the registers of a function, which the module defines.
+    fn plan(&mut self, module: &VerifiedModule, func: FuncIndex, roles: &Roles);
     /// Where a register is.
     fn home(&self, reg: Reg) -> Home;
     /// Registers that are not in their slots.
     fn pinned(&self) -> &[Reg];
-    /// The pinned registers that the call at `pc` must save: those that are read behind it.
-    fn saved_by_call(&self, pc: usize) -> impl Iterator<Item = Reg>;
+    /// Turns to the call at `pc`: to one after the other, in their order.
+    fn turn_to_call(&mut self, pc: usize);
+    /// The pinned registers that this call must save: those that are read behind it.
+    fn saved_by_call(&self) -> impl Iterator<Item = Reg>;
     /// First instructions of loops, ascending.
     fn heads(&self) -> &[u32];
 }
@@ -43,7 +45,7 @@ impl Homes for Slots {
     const PINS: bool = false;
 
     #[inline(always)]
-    fn plan(&mut self, _: &Function, _: &[BackEdge], _: &Roles) {}
+    fn plan(&mut self, _: &VerifiedModule, _: FuncIndex, _: &Roles) {}
 
     #[inline(always)]
     fn home(&self, _: Reg) -> Home {
@@ -56,7 +58,10 @@ impl Homes for Slots {
     }
 
     #[inline(always)]
-    fn saved_by_call(&self, _: usize) -> impl Iterator<Item = Reg> {
+    fn turn_to_call(&mut self, _: usize) {}
+
+    #[inline(always)]
+    fn saved_by_call(&self) -> impl Iterator<Item = Reg> {
         std::iter::empty()
     }
 
@@ -76,18 +81,22 @@ pub(super) struct Pins {
     kept: u64,
     /// They themselves.
     pinned: Vec<Reg>,
-    /// The set of each register; one more is for what is no register.
-    bits: Vec<u64>,
     /// By the pc of a call, ascending, the set of what is read behind it; all where it is not listed.
     saved: Vec<(u32, u64)>,
+    /// So many of these calls were turned to.
+    turned_to: usize,
+    /// The set of what the last of them must save.
+    to_save: u64,
     liveness: Liveness,
     /// First instructions of loops, ascending.
     heads: Vec<u32>,
-    /// Where loops begin and end, ascending, and what that adds to the depth.
-    changes: Vec<(u32, i32)>,
+    /// The same, as often as branches go back there.
+    starts: Vec<u32>,
     weights: Vec<u64>,
-    /// Integer and float registers that are used most.
-    heaviest: [Vec<Candidate>; 2],
+    /// Integer and float registers that are used.
+    candidates: [Vec<Candidate>; 2],
+    /// So many integers are chosen.
+    ints: usize,
 }
 
 /// A register with the weight of its uses above its number: the greatest one is the heaviest, of equal ones the first.
@@ -95,9 +104,6 @@ pub(super) struct Pins {
 struct Candidate(u64);
 
 impl Candidate {
-    /// None, or a register that is not used.
-    const NONE: Candidate = Candidate(u16::MAX as u64);
-
     fn new(weight: u64, reg: usize) -> Candidate {
         Candidate(weight << u16::BITS | u64::from(!(reg as u16)))
     }
@@ -119,8 +125,8 @@ const MAX_DEPTH: i32 = 6;
 /// A register whose uses count less than so many times as much as the calls that must save it stays in its slot: a call writes
 /// the slot and reads it again, which takes more room than instructions that have an operand in memory.
 const USES_PER_CALL: u64 = 3;
-/// What is noted of registers lies in so many places if they are fewer: there is one for what is no register, then.
-const FEW: usize = 64;
+/// Functions with fewer registers have a bit for each of them in sets, and one for what is no register.
+const FEW: usize = u64::BITS as usize;
 
 impl Homes for Pins {
     const PINS: bool = true;
@@ -138,114 +144,137 @@ impl Homes for Pins {
         &self.heads
     }
 
-    fn plan(&mut self, function: &Function, back_edges: &[BackEdge], roles: &Roles) {
+    fn plan(&mut self, module: &VerifiedModule, func: FuncIndex, roles: &Roles) {
+        let function = module.function(func).expect("the module defines it");
+        let (back_edges, has_calls) = (module.back_edges(func), module.has_calls(func));
+        let are_few = function.registers.len() < FEW;
         self.find_loops(back_edges);
-        // What is no register comes behind all others.
-        let none = function.registers.len();
-        let places = (none + 1).max(FEW);
-        self.weights.clear();
-        self.weights.resize(places, 0);
-        let weights = self.weights.as_mut_slice();
-        match weights.first_chunk_mut::<FEW>() {
-            Some(few) if none < FEW => {
-                count_uses(&function.code, &self.changes, |reg, weight| few[reg % FEW] += weight);
-            }
-            _ => count_uses(&function.code, &self.changes, |reg, weight| weights[reg.min(none)] += weight),
+        if has_calls && are_few {
+            self.count_uses_and_find_blocks(function, back_edges);
+        } else {
+            self.count_uses(function, back_edges);
         }
         self.choose(function, roles);
-        self.bits.clear();
-        self.bits.resize(places, 0);
-        self.chosen.iter().enumerate().for_each(|(place, reg)| self.bits[reg.index()] = 1 << place);
-        let bits = self.bits.as_slice();
-        match bits.first_chunk::<FEW>() {
-            Some(few) if none < FEW => {
-                self.liveness.find_blocks(function, back_edges, true, |reg| few[reg % FEW]);
+        if has_calls {
+            if !are_few {
+                self.find_blocks(function, back_edges);
             }
-            _ => self.liveness.find_blocks(function, back_edges, true, |reg| bits[reg.min(none)]),
+            self.find_saved(are_few, back_edges);
         }
-        self.find_saved();
         self.pinned.clear();
-        self.pinned.extend(places_of(self.kept).map(|place| self.chosen[place]));
         self.homes.clear();
-        self.homes.resize(none, Home::Slot);
-        let (mut ints, mut floats) = (roles.pins.iter(), roles.float_pins.iter());
-        for &reg in &self.pinned {
-            let home = match function.registers[reg.index()] {
-                ValType::F32 | ValType::F64 => floats.next().map(|&fpr| Home::Fpr(fpr)),
-                ValType::I32 | ValType::I64 | ValType::FuncRef | ValType::ExternRef => {
-                    ints.next().map(|&gpr| Home::Gpr(gpr))
-                }
-            };
-            self.homes[reg.index()] = home.expect("no more were chosen");
+        self.homes.resize(function.registers.len(), Home::Slot);
+        let ints = first_places(self.ints);
+        let homes = places_of(self.kept & ints).zip(roles.pins.iter().map(|&gpr| Home::Gpr(gpr)));
+        let float_homes =
+            places_of(self.kept & !ints).zip(roles.float_pins.iter().map(|&fpr| Home::Fpr(fpr)));
+        for (place, home) in homes.chain(float_homes) {
+            let reg = self.chosen[place];
+            self.pinned.push(reg);
+            self.homes[reg.index()] = home;
         }
     }
 
-    fn saved_by_call(&self, pc: usize) -> impl Iterator<Item = Reg> {
-        let saved = match self.saved.binary_search_by_key(&(pc as u32), |&(pc, _)| pc) {
-            Ok(place) => self.saved[place].1,
-            Err(_) => u64::MAX,
-        };
-        places_of(saved & self.kept).map(|place| self.chosen[place])
+    fn turn_to_call(&mut self, pc: usize) {
+        let saved = self.saved.get(self.turned_to).filter(|&&(call, _)| call as usize == pc);
+        self.turned_to += usize::from(saved.is_some());
+        self.to_save = self.kept & saved.map_or(u64::MAX, |&(_, set)| set);
+    }
+
+    fn saved_by_call(&self) -> impl Iterator<Item = Reg> {
+        places_of(self.to_save).map(|place| self.chosen[place])
     }
 }
 
 impl Pins {
-    /// Finds the heads of loops, and where loops begin and end.
+    /// Finds where loops begin.
     fn find_loops(&mut self, back_edges: &[BackEdge]) {
-        let Pins { heads, changes, .. } = self;
+        let Pins { heads, starts, .. } = self;
+        starts.clear();
+        starts.extend(back_edges.iter().map(|edge| edge.to.0));
+        starts.sort_unstable();
         heads.clear();
-        changes.clear();
-        for edge in back_edges {
-            heads.push(edge.to.0);
-            changes.extend([(edge.to.0, 1), (edge.from.0 + 1, -1)]);
-        }
-        heads.sort_unstable();
+        heads.extend_from_slice(starts);
         heads.dedup();
-        changes.sort_unstable();
-        // Behind all code.
-        changes.push((u32::MAX, 0));
+    }
+
+    /// Weighs the uses of each register.
+    #[inline(never)]
+    fn count_uses(&mut self, function: &Function, back_edges: &[BackEdge]) {
+        // What is no register comes behind all others.
+        let none = function.registers.len();
+        self.weights.clear();
+        self.weights.resize((none + 1).max(FEW), 0);
+        let loops = Loops { starts: &self.starts, back_edges, depth: 0 };
+        match self.weights.first_chunk_mut::<FEW>() {
+            Some(few) if none < FEW => {
+                each_use(&function.code, loops, |reg, weight| few[reg % FEW] += weight);
+            }
+            _ => each_use(&function.code, loops, |reg, weight| self.weights[reg.min(none)] += weight),
+        }
+    }
+
+    /// The same in a function with few registers, and finds its blocks in the same walk.
+    #[inline(never)]
+    fn count_uses_and_find_blocks(&mut self, function: &Function, back_edges: &[BackEdge]) {
+        let loops = Loops { starts: &self.starts, back_edges, depth: 0 };
+        let mut counted = Counted { weights: [0; FEW], weight: 0, loops };
+        self.liveness.find_blocks(function, back_edges, true, &mut counted);
+        self.weights.clear();
+        self.weights.extend_from_slice(&counted.weights);
+    }
+
+    /// Finds the blocks of a function, and which of the chosen registers they need.
+    fn find_blocks(&mut self, function: &Function, back_edges: &[BackEdge]) {
+        let mut bits = vec![0; function.registers.len() + 1];
+        self.chosen.iter().enumerate().for_each(|(place, reg)| bits[reg.index()] = 1 << place);
+        self.liveness.find_blocks(function, back_edges, true, &mut Bits(&bits));
     }
 
     /// Chooses the registers that are worth a machine register, by their weights.
+    #[inline(never)]
     fn choose(&mut self, function: &Function, roles: &Roles) {
-        let [ints, floats] = &mut self.heaviest;
-        for (list, most) in [(&mut *ints, roles.pins.len()), (&mut *floats, roles.float_pins.len())] {
-            list.clear();
-            list.resize(most, Candidate::NONE);
-        }
+        let mut found = [0, 0];
+        self.candidates.iter_mut().for_each(|list| list.resize(function.registers.len() + 1, Candidate(0)));
         for (reg, (&weight, ty)) in self.weights.iter().zip(&function.registers).enumerate() {
-            match ty {
-                ValType::I32 | ValType::I64 => keep_heaviest(ints, Candidate::new(weight, reg)),
-                ValType::F32 | ValType::F64 => keep_heaviest(floats, Candidate::new(weight, reg)),
-                // Whoever walks a frame finds references in their slots.
-                ValType::FuncRef | ValType::ExternRef => {}
-            }
+            // Processors would mispredict branches on what a register is.
+            let list = usize::from(matches!(ty, ValType::F32 | ValType::F64));
+            self.candidates[list][found[list]] = Candidate::new(weight, reg);
+            // Whoever walks a frame finds references in their slots.
+            found[list] += usize::from((weight > 0) & !ty.is_ref());
         }
         self.chosen.clear();
-        for list in [ints, floats] {
-            let used = list.iter().take_while(|&&candidate| candidate > Candidate::NONE);
-            self.chosen.extend(used.map(|candidate| candidate.reg()));
+        let most = [roles.pins.len(), roles.float_pins.len()];
+        for ((list, found), most) in self.candidates.iter_mut().zip(found).zip(most) {
+            self.ints = self.chosen.len();
+            let heaviest = keep_heaviest(&mut list[..found], most);
+            self.chosen.extend(heaviest.iter().map(|candidate| candidate.reg()));
         }
+        self.kept = first_places(self.chosen.len());
+        self.saved.clear();
+        self.turned_to = 0;
     }
 
-    /// Finds which of the chosen registers calls must save, and for which it pays to be pinned.
-    fn find_saved(&mut self) {
-        let Pins { chosen, kept, saved, changes, weights, liveness, .. } = self;
-        let all = chosen.iter().enumerate().fold(0, |all, (place, _)| all | 1 << place);
-        *kept = all;
-        saved.clear();
-        if !liveness.has_calls() {
-            return;
+    /// Finds which of the chosen registers calls must save, and for which it pays to be pinned. In the sets of blocks registers have the
+    /// bits of their numbers if they are few, otherwise of their places.
+    fn find_saved(&mut self, are_few: bool, back_edges: &[BackEdge]) {
+        let Pins { chosen, kept, saved, starts, weights, liveness, .. } = self;
+        let (mut places, mut of_chosen) = ([0; FEW], 0);
+        for (place, reg) in chosen.iter().enumerate() {
+            let bit = if are_few { reg.index() } else { place };
+            places[bit] = place;
+            of_chosen |= 1 << bit;
         }
-        let mut costs = [0; u64::BITS as usize];
-        let (mut changes, mut depth) = (changes.iter().peekable(), 0);
+        let mut costs = [0; FEW];
+        let mut loops = Loops { starts, back_edges, depth: 0 };
         if liveness.over_calls(|pc, live| {
-            saved.push((pc.0, live));
-            while let Some((_, change)) = changes.next_if(|&&(from, _)| from <= pc.0) {
-                depth += change;
-            }
-            let weight = weight(depth);
-            places_of(live).for_each(|place| costs[place] += weight);
+            let weight = weight(loops.depth_at(pc.index()));
+            let mut set = 0;
+            places_of(live & of_chosen).for_each(|bit| {
+                costs[places[bit]] += weight;
+                set |= 1 << places[bit];
+            });
+            saved.push((pc.0, set));
         }) {
             let pays = |place: usize| weights[chosen[place].index()] >= USES_PER_CALL * costs[place];
             *kept = (0..chosen.len()).fold(0, |kept, place| kept | u64::from(pays(place)) << place);
@@ -253,24 +282,77 @@ impl Pins {
     }
 }
 
+/// The loops of a function, on a walk over its code.
+#[derive(Clone, Copy, Debug)]
+struct Loops<'a> {
+    /// Where those start that are still to come, ascending.
+    starts: &'a [u32],
+    /// Where those end that have not yet, ascending.
+    back_edges: &'a [BackEdge],
+    /// So many have started and have not ended.
+    depth: i32,
+}
+
+impl Loops<'_> {
+    /// Goes on to an instruction: in how many loops it is.
+    fn depth_at(&mut self, pc: usize) -> i32 {
+        while let Some((&start, later)) = self.starts.split_first()
+            && start as usize <= pc
+        {
+            (self.starts, self.depth) = (later, self.depth + 1);
+        }
+        while let Some((edge, later)) = self.back_edges.split_first()
+            && edge.from.index() < pc
+        {
+            (self.back_edges, self.depth) = (later, self.depth - 1);
+        }
+        self.depth
+    }
+
+    /// Where a loop starts or has ended next, if there is one.
+    fn next_change(&self) -> Option<usize> {
+        let end = self.back_edges.first()?.from.index() + 1;
+        Some(self.starts.first().map_or(end, |&start| end.min(start as usize)))
+    }
+}
+
 /// Calls `visit` with each use of a register in a loop, or of [`NO_REGISTER`], and what it counts. Outside of loops, nothing is worth
 /// the room that it takes to write and read slots.
-#[inline(never)]
-fn count_uses(code: &[u64], changes: &[(u32, i32)], mut visit: impl FnMut(usize, u64)) {
-    let (mut pc, mut depth) = (0, 0);
-    for (&(start, change), &(end, _)) in changes.iter().zip(&changes[1..]) {
-        depth += change;
-        if depth == 0 {
-            continue;
-        }
+#[inline(always)]
+fn each_use(code: &[u64], mut loops: Loops<'_>, mut visit: impl FnMut(usize, u64)) {
+    let mut pc = 0;
+    while let Some(start) = loops.next_change() {
+        pc = pc.max(start);
+        let depth = loops.depth_at(start);
+        let Some(end) = loops.next_change().filter(|_| depth > 0) else { continue };
         let weight = weight(depth);
-        pc = pc.max(start as usize);
-        while pc < end as usize {
+        let mut visit = |reg| visit(reg, weight);
+        while pc < end {
             let words = &code[pc..];
-            let row = OpRow::of(words);
-            row.each_register(words, NO_REGISTER, |reg| visit(reg, weight));
-            pc += row.length(words);
+            pc += OpRow::of(words).each_register(words, NO_REGISTER, &mut visit);
         }
+    }
+}
+
+/// Sets of a function's registers, by their numbers, and the weights of their uses as [`each_use`] has them.
+struct Counted<'a> {
+    weights: [u64; FEW],
+    /// What a use counts in the current block: loops start and end where blocks do.
+    weight: u64,
+    loops: Loops<'a>,
+}
+
+impl Sets for Counted<'_> {
+    #[inline(always)]
+    fn start(&mut self, pc: usize) {
+        let depth = self.loops.depth_at(pc);
+        self.weight = if depth == 0 { 0 } else { weight(depth) };
+    }
+
+    #[inline(always)]
+    fn bit(&mut self, reg: usize) -> u64 {
+        self.weights[reg % FEW] += self.weight;
+        1 << (reg % FEW)
     }
 }
 
@@ -279,14 +361,27 @@ fn weight(depth: i32) -> u64 {
     1 << (WEIGHT_BITS * depth.min(MAX_DEPTH) as u32)
 }
 
-/// Takes a register into a list, the heaviest first, in place of the last one.
-fn keep_heaviest(list: &mut [Candidate], candidate: Candidate) {
-    if list.last().is_some_and(|&least| least < candidate) {
-        let mut rest = candidate;
-        for place in list {
+/// The heaviest registers of a list, in their order, so many at most.
+fn keep_heaviest(list: &mut [Candidate], most: usize) -> &[Candidate] {
+    for next in 1..list.len() {
+        let (heaviest, others) = list.split_at_mut(next);
+        let heaviest = &mut heaviest[..next.min(most)];
+        let mut rest = others[0];
+        if next >= most && heaviest.last().is_some_and(|&least| rest < least) {
+            continue;
+        }
+        for place in heaviest {
             (*place, rest) = (rest.max(*place), rest.min(*place));
         }
+        // One of the heaviest, where they are not as many yet.
+        others[0] = rest;
     }
+    &list[..list.len().min(most)]
+}
+
+/// The set of the first places.
+fn first_places(count: usize) -> u64 {
+    (1 << count) - 1
 }
 
 /// The places of a set.

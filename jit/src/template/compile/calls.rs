@@ -38,8 +38,9 @@ impl<H: Homes> Driver<H> {
     pub(super) fn begin_call<M: Masm>(&mut self, m: &mut M, args: isa::List) {
         let callee = M::ROLES.scratch[1];
         let start = m.buffer().position();
+        self.pins.turn_to_call(self.pc);
         // One frame after the other: machines write to the cache what goes to one line at once.
-        for reg in self.pins.saved_by_call(self.pc) {
+        for reg in self.pins.saved_by_call() {
             self.put(m, slot::<M>(reg), reg);
         }
         m.lea(W64, callee, Addr::at(M::ROLES.frame, self.frame_bytes));
@@ -55,7 +56,7 @@ impl<H: Homes> Driver<H> {
 
     /// Everything behind one.
     pub(super) fn end_call<M: Masm>(&mut self, m: &mut M, results: isa::List) {
-        for reg in self.pins.saved_by_call(self.pc) {
+        for reg in self.pins.saved_by_call() {
             self.take(m, reg, slot::<M>(reg));
         }
         if results.len > 0 {

@@ -66,7 +66,7 @@ impl<M: Boundary> Interpreter<M> {
             });
             open = longer.or(Some((pc, number)));
             let row = OpRow::of(&code[pc..]);
-            if !row.is_plain {
+            if !row.goes_on {
                 rewrite_call(source, part.op, &code[pc..], &mut image[pc..]);
                 // Targets are counted in bytes instead of words.
                 row.each_target_lane(&code[pc..], |lane| {
@@ -119,7 +119,7 @@ impl<M: Boundary> Interpreter<M> {
             }
             held = Some(now);
             follows = true;
-            if row.is_plain {
+            if row.goes_on {
                 return;
             }
             if row.calls {
