@@ -115,13 +115,14 @@ impl Buffer {
         self.last = label.0;
     }
 
-    /// Lets the label of a word stand for the next instruction; whether anything goes there that came before.
+    /// Lets the label of a word stand for the next instruction; all bits if anything goes there that came before, or none. A condition
+    /// would be a branch in the end, which would often be predicted wrongly.
     #[inline(always)]
-    pub fn bind_word(&mut self, word: u32) -> bool {
+    pub fn bind_word(&mut self, word: u32) -> u32 {
         let position = self.position();
         let was = std::mem::replace(&mut self.labels[word as usize], position);
         self.last = word;
-        was == REFERENCED
+        (u64::from(was ^ REFERENCED).wrapping_sub(1) >> 32) as u32
     }
 
     /// Bytes so far.

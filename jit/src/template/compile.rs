@@ -99,8 +99,8 @@ struct Driver<H> {
     targets: Vec<Label>,
     shared: Vec<(Label, Shared)>,
     held: Held,
-    /// Whether a function of the module was called since control could last come from elsewhere: its entry is a safepoint.
-    polled: bool,
+    /// Not 0 if a function of the module was called since control could last come from elsewhere: its entry is a safepoint.
+    polled: u32,
     /// Where traps go.
     trapped: Option<Label>,
 }
@@ -226,8 +226,8 @@ impl<H: Homes> Driver<H> {
                 m.align(16);
             }
             let is_target = m.buffer().bind_word(pc as u32);
-            // Where control may come from elsewhere, nothing is held any more. Whether it may often changes, so there is no branch.
-            self.held.position |= u32::from(is_target).wrapping_neg();
+            // Where control may come from elsewhere, nothing is held any more.
+            self.held.position |= is_target;
             self.polled &= !is_target;
             (self.pc, self.fixed) = (pc, fixed);
             if let Some(&cost) = costs.get(pc)
@@ -293,7 +293,7 @@ impl<H: Homes> Driver<H> {
         self.targets.clear();
         self.shared.clear();
         self.held = Held::default();
-        self.polled = false;
+        self.polled = 0;
         self.trapped = None;
     }
 
@@ -520,7 +520,7 @@ impl<H: Homes> Driver<H> {
 
     #[inline(never)]
     fn poll_backward<M: Masm>(&mut self, m: &mut M) {
-        if !self.polled {
+        if self.polled == 0 {
             self.poll(m);
         }
         // Behind the safepoint, since better code may come back at once. Before it is known whether the branch is taken:

@@ -196,7 +196,7 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
             own_instance(m);
         }
         self.end_call(m, operands.results);
-        self.polled = true;
+        self.polled = u32::MAX;
     }
 
     fn tail_call(&mut self, m: &mut M) {

@@ -153,9 +153,9 @@ pub(super) const fn is_byte(value: i32) -> bool {
 }
 
 /// Addresses in a frame: what [`tail`] gives for register 0, its length in the highest byte, by words from the first that a
-/// displacement of one byte reaches.
-const IN_FRAME: [u64; 64] = {
-    let mut tails = [0; 64];
+/// displacement of one byte reaches. Few functions have more registers: whether displacements are short is found without a branch, then.
+const IN_FRAME: [u64; 256] = {
+    let mut tails = [0; 256];
     let mut i = 0;
     while i < tails.len() {
         let disp = LEAST + 8 * i as i32;
@@ -176,6 +176,13 @@ const fn plain_tail(base: Gpr, disp: i32) -> (u64, u32) {
     ((mode | base.0 & 7) as u64 | (disp as u32 as u64) << 8, 1 + length)
 }
 
+/// The same where it is seldom wanted: code that is used more often stays together.
+#[cold]
+#[inline(never)]
+const fn far_tail(base: Gpr, disp: i32) -> (u64, u32) {
+    plain_tail(base, disp)
+}
+
 /// The mode of a displacement, in ModRM, and its length.
 #[inline(always)]
 const fn displacement(base: Gpr, disp: i32) -> (u8, u32) {
@@ -193,9 +200,13 @@ fn tail(register: u8, place: Place) -> (u64, u32, u8) {
         Place::Reg(r) => (u64::from(0xc0 | reg | r & 7), 1, r >> 3),
         Place::Mem(Addr { base, index: None, disp }) if base.0 & 7 != 4 => {
             let from_least = disp.wrapping_sub(LEAST) as u32;
-            let (tail, length) = match IN_FRAME.get(from_least as usize / 8) {
-                Some(&tail) if base == FRAME && from_least.is_multiple_of(8) => (tail, (tail >> 56) as u32),
-                _ => plain_tail(base, disp),
+            let (tail, length) = if base == FRAME && from_least.is_multiple_of(8) {
+                match IN_FRAME.get(from_least as usize / 8) {
+                    Some(&tail) => (tail, (tail >> 56) as u32),
+                    None => far_tail(base, disp),
+                }
+            } else {
+                plain_tail(base, disp)
             };
             (tail | u64::from(reg), length, base.0 >> 3)
         }
