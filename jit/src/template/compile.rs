@@ -387,11 +387,15 @@ impl<H: Homes> Driver<H> {
         match self.pins.home(reg) {
             Home::Gpr(gpr) => m.mov(gpr, InReg(scratch)),
             Home::Fpr(fpr) => m.float_from_bits(fpr, scratch),
-            Home::Slot => {
-                m.store_slot(slot::<M>(reg), InReg(scratch));
-                self.held = Held { reg, position: m.buffer().position() };
-            }
+            Home::Slot => self.settle_slot(m, reg),
         }
+    }
+
+    /// The same for a register that is not pinned.
+    #[inline(always)]
+    fn settle_slot<M: Masm>(&mut self, m: &mut M, reg: Reg) {
+        m.store_slot(slot::<M>(reg), InReg(M::ROLES.scratch[0]));
+        self.held = Held { reg, position: m.buffer().position() };
     }
 
     /// Sets a register to what lies in memory.

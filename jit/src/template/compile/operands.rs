@@ -48,10 +48,9 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
 
     #[inline(always)]
     fn define(&mut self, m: &mut M, lane: Lane, result: Gpr) {
-        let reg = self.reg(lane);
-        if self.pins.home(reg) == Home::Slot {
-            debug_assert_eq!(result, M::ROLES.scratch[0]);
-            self.settle(m, reg);
+        // Nothing is pinned to a scratch register.
+        if !H::PINS || result == M::ROLES.scratch[0] {
+            self.settle_slot(m, self.reg(lane));
         }
     }
 
@@ -65,9 +64,8 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
 
     #[inline(always)]
     fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr) {
-        let reg = self.reg(lane);
-        if self.pins.home(reg) == Home::Slot {
-            m.store_float(W64, slot::<M>(reg), result);
+        if !H::PINS || result == M::ROLES.float_scratch[0] {
+            m.store_float(W64, slot::<M>(self.reg(lane)), result);
         }
     }
 
