@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use strata::{Engine, Error, FuncIndex, Module, Op, Target, Tier};
 
 use crate::failure::{Failure, REFUSED, did_you_mean};
-use crate::output::write_out;
+use crate::output::{Output, write_out};
 use crate::program;
 use crate::tier::TierChoice;
 
@@ -68,18 +68,55 @@ pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
     let module = program::load(&Engine::default(), file)?;
     let func = options.func.as_deref().map(|wanted| program::find_func(&module, wanted)).transpose();
     let func = func.map_err(|what| Failure::refused(&name, what))?;
+    let clif = |func| module.clif(func, target).map(|[before, after]| format!("{before}\n{after}"));
     let text = match (tier, func) {
-        (Some(tier), func) => {
-            let list = |func| match options.clif && tier == Tier::Optimizing {
-                true => module.clif(func, target).map(|[before, after]| format!("{before}\n{after}")),
-                false => module.listing(func, tier, target),
-            };
-            listings(&module, func, list).map_err(|error| Failure::refused(&name, error))?
+        (Some(Tier::Optimizing), None) if options.clif => {
+            return print_all(&name, functions(&module).map(clif));
         }
-        (None, Some(func)) => strata_asm::disassemble_function(module.verified(), func).expect("it is there"),
-        (None, None) => strata_asm::disassemble(module.verified()),
+        (Some(tier), None) => {
+            return print_all(&name, module.listings(tier, target).map(|(_, listing)| listing));
+        }
+        (Some(Tier::Optimizing), Some(func)) if options.clif => clif(func),
+        (Some(tier), Some(func)) => module.listing(func, tier, target),
+        (None, Some(func)) => {
+            Ok(strata_asm::disassemble_function(module.verified(), func).expect("it is there"))
+        }
+        (None, None) => Ok(strata_asm::disassemble(module.verified())),
     };
+    let text = text.map_err(|error| Failure::refused(&name, error))?;
     Ok(write_out(text.as_bytes())?)
+}
+
+/// Prints what there is of all functions, as it is made. Where a function has none, a comment says why; it is a failure if none has.
+fn print_all(name: &str, texts: impl Iterator<Item = Result<String, Error>>) -> Result<(), Failure> {
+    let mut output = Output::new();
+    let (mut is_some, mut refused) = (false, None);
+    for (i, text) in texts.enumerate() {
+        if i > 0 {
+            output.write(b"\n")?;
+        }
+        match text {
+            Ok(text) => {
+                is_some = true;
+                output.write(text.as_bytes())?;
+            }
+            Err(error) => {
+                output.print(format_args!("; {error}\n"))?;
+                refused.get_or_insert(error);
+            }
+        }
+    }
+    output.flush()?;
+    match refused {
+        Some(error) if !is_some => Err(Failure::refused(name, error)),
+        _ => Ok(()),
+    }
+}
+
+/// The functions that the module defines.
+fn functions(module: &Module) -> impl Iterator<Item = FuncIndex> {
+    let spaces = module.verified().spaces();
+    (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex)
 }
 
 /// The handlers of the instruction that is asked for: of all opcodes with its mnemonic.
@@ -109,19 +146,4 @@ fn listed_tier(choice: TierChoice) -> Result<Tier, Failure> {
     };
     let text = format!("{why}; machine code is that of --tier template or optimizing");
     Err(Failure::Message { status: REFUSED, text })
-}
-
-/// The listings of one function, or of all that the module defines.
-fn listings(
-    module: &Module,
-    func: Option<FuncIndex>,
-    list: impl Fn(FuncIndex) -> Result<String, Error>,
-) -> Result<String, Error> {
-    if let Some(func) = func {
-        return list(func);
-    }
-    let spaces = module.verified().spaces();
-    let defined = (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex);
-    let listings: Result<Vec<String>, Error> = defined.map(list).collect();
-    Ok(listings?.join("\n"))
 }

@@ -25,4 +25,4 @@ mod print_body;
 pub use assemble::{assemble, assemble_bytes};
 pub use diagnostic::{Diagnostic, Diagnostics, Related};
 pub use literal::{NumberError, parse_number};
-pub use print::{FunctionText, disassemble, disassemble_function, function_text};
+pub use print::{FunctionText, FunctionTexts, disassemble, disassemble_function};

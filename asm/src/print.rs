@@ -81,27 +81,43 @@ pub struct FunctionText {
     pub instructions: Vec<(Pc, String)>,
 }
 
-/// One function of the module in parts, in the words of [`disassemble`]; `None` when the module defines no such function.
+/// The functions of a module in parts, in the words of [`disassemble`]. What its things are called is found out once for all of them.
 ///
 /// ```
 /// use bytecode_spec::{FuncIndex, Pc};
 ///
 /// let module = strata_asm::assemble("f.sasm", "func @f(%n: i64) {\nagain:\n %n = add.i64 %n, 1\n jump again }")?;
-/// let text = strata_asm::function_text(&module, FuncIndex(0)).unwrap();
+/// let text = strata_asm::FunctionTexts::new(&module).of(FuncIndex(0)).unwrap();
 /// assert_eq!(text.head, "func @f(%n: i64)");
 /// assert_eq!(text.registers, ["%n"]);
 /// assert_eq!(text.instructions[0], (Pc(0), "L0:\n%n = add.i64 %n, 1".to_owned()));
 /// # Ok::<(), strata_asm::Diagnostics>(())
 /// ```
-pub fn function_text(module: &VerifiedModule, func: FuncIndex) -> Option<FunctionText> {
-    let function = module.function(func)?;
-    let mut printer = Printer::new(module);
-    let registers = print_body::Registers::of(function);
-    let params = printer.head(func.0, function, &registers);
-    let head = std::mem::take(&mut printer.out);
-    let instructions = print_body::instructions(&mut printer, function, &registers, params);
-    let registers = (0..function.registers.len()).map(|i| registers.used(i)).collect();
-    Some(FunctionText { head, registers, instructions })
+pub struct FunctionTexts<'m>(Printer<'m>);
+
+impl<'m> FunctionTexts<'m> {
+    /// Takes time and memory linear in the size of the module.
+    pub fn new(module: &'m VerifiedModule) -> FunctionTexts<'m> {
+        FunctionTexts(Printer::new(module))
+    }
+
+    /// One function; `None` when the module defines no such function.
+    pub fn of(&mut self, func: FuncIndex) -> Option<FunctionText> {
+        let printer = &mut self.0;
+        let function = printer.module.function(func)?;
+        let registers = print_body::Registers::of(function);
+        let params = printer.head(func.0, function, &registers);
+        let head = std::mem::take(&mut printer.out);
+        let instructions = print_body::instructions(printer, function, &registers, params);
+        let registers = (0..function.registers.len()).map(|i| registers.used(i)).collect();
+        Some(FunctionText { head, registers, instructions })
+    }
+}
+
+impl std::fmt::Debug for FunctionTexts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionTexts").finish_non_exhaustive()
+    }
 }
 
 /// How the text calls the things of one index space.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use bytecode_spec::{FuncIndex, Op, Reg};
-use strata_asm::FunctionText;
+use strata_asm::{FunctionText, FunctionTexts};
 use strata_jit::disasm::{Line, Listing, Target};
 use strata_jit::maps::Part;
 use strata_jit::optimizing::{Cranelift, Entry, Explained};
@@ -46,8 +46,40 @@ impl Module {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn listing(&self, func: FuncIndex, tier: Tier, target: Target) -> Result<String, Error> {
+        self.listing_in(&mut FunctionTexts::new(self.verified()), func, tier, target)
+    }
+
+    /// The [listings](Self::listing) of all functions that the module defines, in their order, each made when it is asked for: less work
+    /// than one by one, since what the module's things are called is found out once.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, "func @f() {\n ret\n}\nfunc @g() {\n ret\n}")?;
+    /// let heads = module.listings(Tier::Template, Target::X86_64).map(|(_, listing)| {
+    ///     Ok(listing?.lines().next().unwrap_or_default().to_owned())
+    /// });
+    /// assert_eq!(heads.collect::<Result<Vec<_>, Error>>()?, ["func @f()", "func @g()"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn listings(
+        &self,
+        tier: Tier,
+        target: Target,
+    ) -> impl Iterator<Item = (FuncIndex, Result<String, Error>)> {
+        let mut texts = FunctionTexts::new(self.verified());
+        self.functions().map(move |func| (func, self.listing_in(&mut texts, func, tier, target)))
+    }
+
+    fn listing_in(
+        &self,
+        texts: &mut FunctionTexts<'_>,
+        func: FuncIndex,
+        tier: Tier,
+        target: Target,
+    ) -> Result<String, Error> {
         let refused = |why: &str| Error::NoListing { func: self.describe(func), why: why.to_owned() };
-        let Some(text) = strata_asm::function_text(self.verified(), func) else {
+        let Some(text) = texts.of(func) else {
             return Err(refused(if func.0 < self.verified().spaces().imported_funcs {
                 "it is imported, its code is not in this module"
             } else {
