@@ -47,11 +47,11 @@ struct Queue {
     is_closed: bool,
 }
 
-/// What is to be compiled: the hottest first.
+/// What is to be compiled. That comes first which is hottest for the time that it takes: programs wait least then, in all (W. E. Smith,
+/// Various optimizers for single-stage production, 1956).
 #[derive(Debug)]
 struct Job {
-    /// How hot it was.
-    heat: u32,
+    urgency: u64,
     module: Weak<LoadedModule>,
     func: FuncIndex,
     entry: Entry,
@@ -59,7 +59,7 @@ struct Job {
 
 impl PartialEq for Job {
     fn eq(&self, other: &Job) -> bool {
-        self.heat == other.heat
+        self.urgency == other.urgency
     }
 }
 
@@ -73,7 +73,7 @@ impl PartialOrd for Job {
 
 impl Ord for Job {
     fn cmp(&self, other: &Job) -> std::cmp::Ordering {
-        self.heat.cmp(&other.heat)
+        self.urgency.cmp(&other.urgency)
     }
 }
 
@@ -113,7 +113,9 @@ impl Optimizing {
             version.optimized.give_up(entry);
             return Ok(());
         }
-        queue.jobs.push(Job { heat, module: version.loaded().this.clone(), func: version.func, entry });
+        // The time grows with the length of the code.
+        let urgency = (u64::from(heat) << u32::BITS) / version.function().code.len().max(1) as u64;
+        queue.jobs.push(Job { urgency, module: version.loaded().this.clone(), func: version.func, entry });
         let wanted = queue.jobs.len() + queue.active;
         let may_wait = queue.active < queue.workers;
         // To wake a thread takes the program nearly as long as to start one. A new worker looks for work by itself, and need not wait for

@@ -2,7 +2,8 @@
 //!
 //! The engine asks when a function is called for the first time, at calls that the policy has named, and when a loop goes back for
 //! the first time and every [`BACK_EDGES`] times after that. Calls and loops are counted where tier 0 profiles. Template
-//! code is made at once, in the thread that asks; optimized code by worker threads, from a queue that has the hottest first.
+//! code is made at once, in the thread that asks; optimized code by worker threads, from a queue that has those first which are hottest for
+//! their size.
 
 use std::fmt;
 use std::time::Duration;
