@@ -11,7 +11,7 @@ use crate::externs::{Extern, Memory};
 use crate::frames::HEADER_WORDS;
 use crate::instance::Instance;
 use crate::store::{AsStore, AsStoreMut, StoreInner, StoreMut, StoreRef};
-use crate::value::{Val, Value, Values};
+use crate::value::{MAX_VALUES, Val, Value, Values};
 
 /// A host function as code calls it: with the store, the calling instance (null if the host calls), and slots that hold
 /// the arguments and take the results.
@@ -148,9 +148,15 @@ fn host_func<T: 'static, P: Values, R: HostResult>(
         let params = P::from_slots(params, &mut store.opaque);
         let results =
             call(Caller { store: &mut *store, instance }, params).into_result().map_err(into_error)?;
-        // SAFETY: as above.
-        let slots = unsafe { std::slice::from_raw_parts_mut(slots, R::Results::COUNT) };
-        results.to_slots(slots, &store.opaque).map_err(Box::new)
+        let mut values = [0; MAX_VALUES];
+        results.to_slots(&mut values, &store.opaque).map_err(Box::new)?;
+        for (i, &value) in values.iter().take(R::Results::COUNT).enumerate() {
+            // Volatile, so that all of the slot is written: a result that is a parameter would be half of it, and machine code, which
+            // reads it whole, would wait until that has left the store buffer.
+            // SAFETY: as above.
+            unsafe { slots.add(i).write_volatile(value) };
+        }
+        Ok(())
     };
     HostFunc::new(name, ty, raw)
 }

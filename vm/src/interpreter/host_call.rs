@@ -3,6 +3,7 @@
 //! A host call has a frame too, which the walker finds and whose registers carry arguments in and results out. While it
 //! runs it is the store's exit frame, and the stack behind it is free for code that the host calls in turn.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytecode_spec::TrapCause;
@@ -135,13 +136,19 @@ pub(crate) unsafe fn call_host_directly(
 }
 
 /// A panic of the host's becomes an error.
+#[inline(always)]
 fn catch(call: impl FnOnce() -> Result<(), Box<Error>>) -> Result<(), Box<Error>> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|&s| s.to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
-        Err(Box::new(Error::HostPanic { message }))
-    })
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(panicked)
+}
+
+/// Apart, so that calls that go well save nothing for it.
+#[cold]
+#[inline(never)]
+fn panicked(payload: Box<dyn Any + Send>) -> Result<(), Box<Error>> {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|&s| s.to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Err(Box::new(Error::HostPanic { message }))
 }

@@ -80,15 +80,43 @@ extern "C" fn call(frame: *mut u64, place: u64, record: *const FuncRecord) -> u6
 extern "C" fn call_from_behind(frame: *mut u64, _: u64, record: *const FuncRecord) -> u64 {
     // SAFETY: as for `call`, but that the frame is the one behind.
     unsafe {
-        let caller = Frame(frame).caller().0;
-        match call_record(caller, Frame(frame).return_pc().addr() as u64, record, Frame(frame)) {
+        let callee = Frame(frame);
+        if !(*record).slot.is_null() {
+            return call_module_from_behind(callee, record);
+        }
+        match enter_host(record, callee.caller().instance(), callee) {
+            Ok(()) => Status::Returned as u64,
+            Err(why) => stop_behind(callee, why),
+        }
+    }
+}
+
+/// The same for a function of a module, whose instance runs no machine code. Apart, so that calls of the host's functions save nothing for
+/// it.
+#[cold]
+#[inline(never)]
+unsafe fn call_module_from_behind(callee: Frame, record: *const FuncRecord) -> u64 {
+    // SAFETY: by contract of the caller.
+    unsafe {
+        let caller = callee.caller().0;
+        match call_record(caller, callee.return_pc().addr() as u64, record, callee) {
             Ok(()) => Status::Returned as u64,
             Err(stopped) => stop(caller, stopped),
         }
     }
 }
 
-#[inline(always)]
+/// As [`stop`], at the call whose frame is behind. Apart for the same reason.
+#[cold]
+#[inline(never)]
+unsafe fn stop_behind(callee: Frame, why: Stop) -> u64 {
+    // SAFETY: the link is written.
+    unsafe {
+        let caller = callee.caller().0;
+        stop(caller, at(caller, callee.return_pc().addr() as u64, why))
+    }
+}
+
 unsafe fn call_record(
     frame: *mut u64,
     place: u64,
