@@ -101,7 +101,9 @@ fn print_all(name: &str, texts: impl Iterator<Item = Result<String, Error>>) -> 
                 output.write(text.as_bytes())?;
             }
             Err(error) => {
-                output.print(format_args!("; {error}\n"))?;
+                for line in error.to_string().lines() {
+                    output.print(format_args!("; {line}\n"))?;
+                }
                 refused.get_or_insert(error);
             }
         }

@@ -127,12 +127,11 @@ fn compiling(effort: &Effort) -> Table {
         ("functions without loops", vec![&without], "160"),
         (&name, kernels, ""),
     ];
-    let [first, second, third] = [0, 1, 2].map(|row: usize| {
-        let functions = &rows[row].1;
-        move || compile(functions).0
-    });
-    let (mut first, mut second, mut third) = (first, second, third);
-    let times = shortest(effort.rounds, [&mut first, &mut second, &mut third]);
+    let [loops, straight, kernels] = rows.each_ref().map(|(_, functions, _)| functions);
+    let times = shortest(
+        effort.rounds,
+        [&mut || compile(loops).0, &mut || compile(straight).0, &mut || compile(kernels).0],
+    );
     let mut table =
         Table::new(["template compiler", "thousand instructions", "millions/s", "bytes each", "prototype"]);
     for ((name, functions, prototype), time) in rows.iter().zip(times) {

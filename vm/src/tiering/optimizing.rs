@@ -47,8 +47,7 @@ struct Queue {
     is_closed: bool,
 }
 
-/// What is to be compiled. That comes first which is hottest for the time that it takes: programs wait least then, in all (W. E. Smith,
-/// Various optimizers for single-stage production, 1956).
+/// What is to be compiled: the most urgent first.
 #[derive(Debug)]
 struct Job {
     urgency: u64,
@@ -75,6 +74,12 @@ impl Ord for Job {
     fn cmp(&self, other: &Job) -> std::cmp::Ordering {
         self.urgency.cmp(&other.urgency)
     }
+}
+
+/// How urgent it is to compile so many words of code that were so hot: the hotter for the time that it takes, which grows with the words.
+/// In this order programs wait least, in all (W. E. Smith, Various optimizers for single-stage production, 1956).
+fn urgency(heat: u32, words: usize) -> u64 {
+    (u64::from(heat) << u32::BITS) / words.max(1) as u64
 }
 
 /// A native stack on which the compiler has room for any function that it takes.
@@ -113,8 +118,7 @@ impl Optimizing {
             version.optimized.give_up(entry);
             return Ok(());
         }
-        // The time grows with the length of the code.
-        let urgency = (u64::from(heat) << u32::BITS) / version.function().code.len().max(1) as u64;
+        let urgency = urgency(heat, version.function().code.len());
         queue.jobs.push(Job { urgency, module: version.loaded().this.clone(), func: version.func, entry });
         let wanted = queue.jobs.len() + queue.active;
         let may_wait = queue.active < queue.workers;
@@ -223,5 +227,24 @@ impl Shared {
             optimizing::Refusal::TooSlow => Refusal::TooSlowToOptimize,
             optimizing::Refusal::Failed(_) | _ => Refusal::OptimizerFailed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_functions_come_before_large_ones_that_are_as_hot() {
+        let job = |heat, words, func| Job {
+            urgency: urgency(heat, words),
+            module: Weak::new(),
+            func: FuncIndex(func),
+            entry: Entry::Start,
+        };
+        let mut jobs =
+            BinaryHeap::from([job(4096, 10_000, 0), job(4096, 10, 1), job(8192, 10, 2), job(u32::MAX, 0, 3)]);
+        let order: Vec<u32> = std::iter::from_fn(|| jobs.pop()).map(|job| job.func.0).collect();
+        assert_eq!(order, [3, 2, 1, 0]);
     }
 }
