@@ -205,7 +205,7 @@ impl Pins {
         let none = function.registers.len();
         self.weights.clear();
         self.weights.resize((none + 1).max(FEW), 0);
-        let loops = Loops { starts: &self.starts, back_edges, depth: 0 };
+        let loops = LoopWalk { starts: &self.starts, back_edges, depth: 0 };
         match self.weights.first_chunk_mut::<FEW>() {
             Some(few) if none < FEW => {
                 each_use(&function.code, loops, |reg, weight| few[reg % FEW] += weight);
@@ -217,7 +217,7 @@ impl Pins {
     /// The same in a function with few registers, and finds its blocks in the same walk.
     #[inline(never)]
     fn count_uses_and_find_blocks(&mut self, function: &Function, back_edges: &[BackEdge]) {
-        let loops = Loops { starts: &self.starts, back_edges, depth: 0 };
+        let loops = LoopWalk { starts: &self.starts, back_edges, depth: 0 };
         let mut counted = Counted { weights: [0; FEW], weight: 0, loops };
         self.liveness.find_blocks(function, back_edges, true, &mut counted);
         self.weights.clear();
@@ -266,7 +266,7 @@ impl Pins {
             of_chosen |= 1 << bit;
         }
         let mut costs = [0; FEW];
-        let mut loops = Loops { starts, back_edges, depth: 0 };
+        let mut loops = LoopWalk { starts, back_edges, depth: 0 };
         if liveness.over_calls(|pc, live| {
             let weight = weight(loops.depth_at(pc.index()));
             let mut set = 0;
@@ -284,7 +284,7 @@ impl Pins {
 
 /// The loops of a function, on a walk over its code.
 #[derive(Clone, Copy, Debug)]
-struct Loops<'a> {
+struct LoopWalk<'a> {
     /// Where those start that are still to come, ascending.
     starts: &'a [u32],
     /// Where those end that have not yet, ascending.
@@ -293,7 +293,7 @@ struct Loops<'a> {
     depth: i32,
 }
 
-impl Loops<'_> {
+impl LoopWalk<'_> {
     /// Goes on to an instruction: in how many loops it is.
     fn depth_at(&mut self, pc: usize) -> i32 {
         while let Some((&start, later)) = self.starts.split_first()
@@ -319,7 +319,7 @@ impl Loops<'_> {
 /// Calls `visit` with each use of a register in a loop, or of [`NO_REGISTER`], and what it counts. Outside of loops, nothing is worth
 /// the room that it takes to write and read slots.
 #[inline(always)]
-fn each_use(code: &[u64], mut loops: Loops<'_>, mut visit: impl FnMut(usize, u64)) {
+fn each_use(code: &[u64], mut loops: LoopWalk<'_>, mut visit: impl FnMut(usize, u64)) {
     let mut pc = 0;
     while let Some(start) = loops.next_change() {
         pc = pc.max(start);
@@ -339,7 +339,7 @@ struct Counted<'a> {
     weights: [u64; FEW],
     /// What a use counts in the current block: loops start and end where blocks do.
     weight: u64,
-    loops: Loops<'a>,
+    loops: LoopWalk<'a>,
 }
 
 impl Sets for Counted<'_> {

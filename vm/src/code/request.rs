@@ -123,7 +123,7 @@ impl Version {
         // Under stress, what is wrong is to be tried too.
         let samples = if self.loaded().engine.config().stress_exits > 0 { 1 } else { SAMPLES };
         let branches = self.branches();
-        let loops = Loops::new(&branches);
+        let loops = ProfiledLoops::new(&branches);
         let is_head = |to: Pc| entry == Entry::Loop(to);
         let mut never = Vec::new();
         for (place, branch) in branches.iter().enumerate().filter(|(_, branch)| branch.total() >= samples) {
@@ -161,7 +161,7 @@ impl Version {
     /// The head of the loop whose code is made if the loop at a head is hot: of that one or one around it.
     pub(crate) fn loop_to_enter(&self, head: Pc) -> Pc {
         let goes_round = |of: &Loop| of.rounds >= OUTER_ROUNDS || self.optimized.was_asked_for(of.head);
-        Loops::new(&self.branches()).outermost_around(head, goes_round)
+        ProfiledLoops::new(&self.branches()).outermost_around(head, goes_round)
     }
 
     /// How often branches went where, as profiled.
@@ -211,7 +211,7 @@ impl Branch {
 const MAX_DEPTH: usize = 32;
 
 /// The loops of a function: the code from their heads to the last branches that go back there.
-struct Loops {
+struct ProfiledLoops {
     /// Ascending by heads.
     all: Vec<Loop>,
     /// For each branch, the innermost loop that it is in.
@@ -229,8 +229,8 @@ struct Loop {
     is_left: bool,
 }
 
-impl Loops {
-    fn new(branches: &[Branch]) -> Loops {
+impl ProfiledLoops {
+    fn new(branches: &[Branch]) -> ProfiledLoops {
         let mut ends: BTreeMap<Pc, (Pc, u32)> = BTreeMap::new();
         for branch in branches {
             for &(to, count) in branch.ways.iter().filter(|&&(to, _)| to <= branch.from) {
@@ -239,7 +239,7 @@ impl Loops {
                 *rounds = rounds.saturating_add(count);
             }
         }
-        let mut loops = Loops { all: Vec::new(), around: Vec::new() };
+        let mut loops = ProfiledLoops { all: Vec::new(), around: Vec::new() };
         let mut ends = ends.into_iter().peekable();
         let mut around = None;
         for branch in branches {
