@@ -5,11 +5,14 @@
 
 use std::hint::black_box;
 
-use bytecode_spec::{VerifiedModule, encoding};
+use bytecode_spec::{Function, VerifiedModule, encoding};
 use iai_callgrind::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group};
 use strata::{Config, Engine, Linker, Module, Store, TierMode, TypedFunc};
+use strata_benches::functions::Functions;
 use strata_benches::generated::{self, Detail};
 use strata_benches::kernels::{Kernel, Ready, Size, export};
+use strata_jit::template::compile::Compiler;
+use strata_jit::template::x86_64::X86_64;
 
 const FUNCTIONS: usize = 2000;
 
@@ -48,6 +51,25 @@ fn profiled(name: &str) -> (Ready, Size) {
     ready(name, true)
 }
 
+/// Functions of a module that stays, and a compiler whose memory has grown as far as it must.
+fn ready_to_compile(
+    module: VerifiedModule,
+    choose: fn(&Function) -> bool,
+) -> (Functions<'static>, Compiler<X86_64>) {
+    let functions = Functions::of(Box::leak(Box::new(module)), choose);
+    let mut compiler = Compiler::new(X86_64::complete());
+    functions.compile(&mut compiler);
+    (functions, compiler)
+}
+
+fn with_loops() -> (Functions<'static>, Compiler<X86_64>) {
+    ready_to_compile(generated::module(FUNCTIONS, Detail::Bare), generated::has_loop)
+}
+
+fn without_loops() -> (Functions<'static>, Compiler<X86_64>) {
+    ready_to_compile(generated::module(FUNCTIONS, Detail::Bare), |function| !generated::has_loop(function))
+}
+
 // What a benchmark returns is dropped after counting.
 
 #[library_benchmark]
@@ -84,6 +106,14 @@ fn instantiate_and_call(loaded: Loaded) -> (Store<()>, TypedFunc<i64, i64>, i64,
     (store, run, result, loaded)
 }
 
+#[library_benchmark]
+#[bench::loops(with_loops())]
+#[bench::straight(without_loops())]
+fn template((functions, mut compiler): (Functions<'static>, Compiler<X86_64>)) -> Compiler<X86_64> {
+    functions.compile(black_box(&mut compiler));
+    compiler
+}
+
 macro_rules! kernel_benchmarks {
     ($($function:ident($setup:ident);)*) => { $(
         #[library_benchmark(setup = $setup)]
@@ -115,6 +145,7 @@ library_benchmark_group!(
     name = loading;
     benchmarks = decode, verify, assemble, disassemble, instantiate_and_call
 );
+library_benchmark_group!(name = compiling; benchmarks = template);
 library_benchmark_group!(name = kernels; benchmarks = portable, portable_profiled);
 
 iai_callgrind::main!(
@@ -122,5 +153,5 @@ iai_callgrind::main!(
         .tool(Callgrind::with_args(["--cache-sim=no"]))
         // Code that is written while the program runs; without this, valgrind may run what was there before.
         .valgrind_args(["--smc-check=all"]);
-    library_benchmark_groups = loading, kernels
+    library_benchmark_groups = loading, compiling, kernels
 );

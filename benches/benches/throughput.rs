@@ -2,17 +2,16 @@
 //! `cargo bench -p strata-benches --bench throughput -- [--quick] [KERNEL]…`. With names of kernels, only these are run.
 
 use std::hint::black_box;
-use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bytecode_spec::liveness::registers_to_clear;
-use bytecode_spec::{FuncIndex, Function, VerifiedModule, encoding, verify};
+use bytecode_spec::{FuncIndex, encoding, verify};
 use strata::{Config, Engine, Linker, Module, Store, TierMode};
+use strata_benches::functions::Functions;
 use strata_benches::generated::{self, Detail};
 use strata_benches::kernels::{Kernel, export};
 use strata_benches::measure::{Table, geometric_mean, load, percent, shortest, time};
-use strata_jit::template::compile::{Compiler, Request};
+use strata_jit::template::compile::Compiler;
 use strata_jit::template::host::Machine;
 use strata_jit::template::interpreter::{Interpreter, Source};
 use strata_jit::template::x86_64::X86_64;
@@ -158,52 +157,6 @@ fn compile(functions: &[&Functions<'_>]) -> (Duration, usize) {
     };
     all();
     (time(all), bytes)
-}
-
-/// Some functions of a module.
-struct Functions<'m> {
-    module: &'m VerifiedModule,
-    /// With the registers that must be cleared, which is found out when a function is first called.
-    chosen: Vec<(FuncIndex, Range<u32>)>,
-}
-
-impl<'m> Functions<'m> {
-    fn of(module: &'m VerifiedModule, choose: impl Fn(&Function) -> bool) -> Functions<'m> {
-        let imported = module.spaces().imported_funcs;
-        let functions = (imported..).map(FuncIndex).zip(&module.functions);
-        let clear = |func, function| registers_to_clear(function, module.func_type(func).params.len());
-        let chosen = functions.filter(|(_, function)| choose(function));
-        let chosen = chosen.map(|(func, function)| (func, clear(func, function))).collect();
-        Functions { module, chosen }
-    }
-
-    fn instructions(&self) -> usize {
-        let functions = self.chosen.iter().filter_map(|&(func, _)| self.module.function(func));
-        functions.map(generated::instructions_of).sum()
-    }
-
-    /// Compiles them; gives the bytes of all code.
-    fn compile(&self, compiler: &mut Compiler<X86_64>) -> usize {
-        let mut bytes = 0;
-        for (func, clear) in &self.chosen {
-            let func = *func;
-            let function = self.module.function(func).expect("the module defines it");
-            let request = Request {
-                module: self.module,
-                func,
-                // The runtime's number is not known here: its frames have headers.
-                frame_words: function.registers.len() as u32 + 4,
-                clear: clear.clone(),
-                switches: false,
-                costs: &[],
-                counts: false,
-                landing: false,
-            };
-            let code = compiler.compile(&request).expect("the functions are small");
-            bytes += black_box(code).bytes.len();
-        }
-        bytes
-    }
 }
 
 /// What a function takes when it is first called, and interpreted; its handlers are there.

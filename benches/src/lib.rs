@@ -1,5 +1,6 @@
 //! What Strata's benchmarks share: a large generated module, the kernels, and how times are taken and shown.
 
+pub mod functions;
 pub mod generated;
 pub mod kernels;
 pub mod measure;
