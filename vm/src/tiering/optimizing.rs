@@ -76,10 +76,13 @@ impl Ord for Job {
     }
 }
 
+/// The heat of code that is in use, and is compiled again: it comes first, however large it is.
+pub(crate) const IN_USE: u32 = u32::MAX;
+
 /// How urgent it is to compile so many words of code that were so hot: the hotter for the time that it takes, which grows with the words.
 /// In this order programs wait least, in all (W. E. Smith, Various optimizers for single-stage production, 1956).
 fn urgency(heat: u32, words: usize) -> u64 {
-    (u64::from(heat) << u32::BITS) / words.max(1) as u64
+    if heat == IN_USE { u64::MAX } else { (u64::from(heat) << u32::BITS) / words.max(1) as u64 }
 }
 
 /// A native stack on which the compiler has room for any function that it takes.
@@ -235,16 +238,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_functions_come_before_large_ones_that_are_as_hot() {
+    fn small_functions_come_before_large_ones_that_are_not_as_much_hotter() {
         let job = |heat, words, func| Job {
             urgency: urgency(heat, words),
             module: Weak::new(),
             func: FuncIndex(func),
             entry: Entry::Start,
         };
-        let mut jobs =
-            BinaryHeap::from([job(4096, 10_000, 0), job(4096, 10, 1), job(8192, 10, 2), job(u32::MAX, 0, 3)]);
+        let mut jobs = BinaryHeap::from([
+            job(4096, 10_000, 0),
+            job(8192, 10_000, 1),
+            job(4096, 10, 2),
+            job(1_000_000, 9, 3),
+            job(IN_USE, 40_000, 4),
+        ]);
         let order: Vec<u32> = std::iter::from_fn(|| jobs.pop()).map(|job| job.func.0).collect();
-        assert_eq!(order, [3, 2, 1, 0]);
+        assert_eq!(order, [4, 3, 2, 1, 0]);
     }
 }

@@ -10,6 +10,7 @@ use super::Version;
 use crate::code::{CodeObject, CodeSlot, OptimizedObject, SideExit, Timed, Way};
 use crate::frames::{Place, function_at};
 use crate::module::FunctionStatus;
+use crate::tiering::optimizing::IN_USE;
 use crate::tiering::policy::{COUNTED, Candidate, Decision, Event, Policy, Refusal};
 use crate::trap::Tier;
 
@@ -211,8 +212,7 @@ impl Version {
             if side.entry == Entry::Start {
                 self.lead_to_template();
             }
-            // Ahead of what has no optimized code yet: it is in use.
-            _ = self.make_optimized(side.entry, u32::MAX);
+            _ = self.make_optimized(side.entry, IN_USE);
         } else if self.optimized.has_loops() {
             self.ask_soon();
         }
