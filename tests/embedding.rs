@@ -298,6 +298,28 @@ fn host_panics_are_contained() -> Result {
 }
 
 #[test]
+fn host_panics_that_panic_when_they_are_dropped_are_contained() -> Result {
+    struct PanicsOnDrop;
+    impl Drop for PanicsOnDrop {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("again"))
+        }
+    }
+    for tier in [TierMode::Portable, TierMode::Interpreter, TierMode::Template, TierMode::Optimizing] {
+        let engine = Engine::new(Config::new().tier(tier));
+        let (mut store, instance) =
+            with_host_in(&engine, || -> () { std::panic::resume_unwind(Box::new(PanicsOnDrop)) })?;
+        let run = instance.typed_func::<(), ()>(&store, "run")?;
+        for _ in 0..2 {
+            let error = run.call(&mut store, ()).unwrap_err();
+            assert_eq!(Trap::of(&error).map(Trap::cause), Some(TrapCause::HostError), "{tier:?}");
+        }
+        assert_eq!(instance.typed_func::<(), i32>(&store, "one")?.call(&mut store, ())?, 1);
+    }
+    Ok(())
+}
+
+#[test]
 fn recursion_through_the_host_overflows_and_recovers() -> Result {
     let deepest = Arc::new(AtomicU32::new(0));
     let depth = Arc::clone(&deepest);

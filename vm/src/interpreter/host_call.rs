@@ -150,5 +150,9 @@ fn panicked(payload: Box<dyn Any + Send>) -> Result<(), Box<Error>> {
         .map(|&s| s.to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
+    // What panics when it is dropped would unwind through code that cannot be.
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(payload);
+    }
     Err(Box::new(Error::HostPanic { message }))
 }
