@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use strata::{Engine, Error, FuncIndex, Module, Op, Target, Tier};
+use strata::{Engine, Error, Op, Target, Tier};
 
 use crate::failure::{Failure, REFUSED, did_you_mean};
 use crate::output::{Output, write_out};
@@ -71,7 +71,7 @@ pub(crate) fn disasm(options: &Options) -> Result<(), Failure> {
     let clif = |func| module.clif(func, target).map(|[before, after]| format!("{before}\n{after}"));
     let text = match (tier, func) {
         (Some(Tier::Optimizing), None) if options.clif => {
-            return print_all(&name, functions(&module).map(clif));
+            return print_all(&name, module.functions().map(clif));
         }
         (Some(tier), None) => {
             return print_all(&name, module.listings(tier, target).map(|(_, listing)| listing));
@@ -113,12 +113,6 @@ fn print_all(name: &str, texts: impl Iterator<Item = Result<String, Error>>) -> 
         Some(error) if !is_some => Err(Failure::refused(name, error)),
         _ => Ok(()),
     }
-}
-
-/// The functions that the module defines.
-fn functions(module: &Module) -> impl Iterator<Item = FuncIndex> {
-    let spaces = module.verified().spaces();
-    (spaces.imported_funcs..spaces.funcs.len() as u32).map(FuncIndex)
 }
 
 /// The handlers of the instruction that is asked for: of all opcodes with its mnemonic.

@@ -241,6 +241,17 @@ fn a_million_functions() {
 }
 
 #[test]
+fn listings_of_many_functions() {
+    assert_linear("listings", 1000, |count| {
+        let mut module = nullary_module();
+        module.functions = vec![function(&[Op::Ret]); count];
+        let module = strata::Module::from_verified(&Engine::default(), verify(module).unwrap());
+        let listings = module.listings(strata::Tier::Template, strata::Target::X86_64);
+        assert_eq!(listings.filter(|(_, listing)| listing.is_ok()).count(), count);
+    });
+}
+
+#[test]
 fn limits_of_functions() {
     // Registers: as many as there may be, then one more.
     let with_registers = |count: usize| {

@@ -197,12 +197,13 @@ pub fn back_edges(function: &Function) -> Vec<BackEdge> {
     edges
 }
 
-/// Whom the walk over a function's blocks is done for.
+/// Whom the walk over a function's blocks is done for. It goes through the code once, from its start.
 pub trait Sets {
-    /// A block starts there.
+    /// A block starts there, or the code ends there. What follows is of that block.
     fn start(&mut self, _pc: usize) {}
 
-    /// The bit of a register of an instruction in sets, or 0; for [`NO_REGISTER`] 0 or one that nobody looks at.
+    /// The bit of a register of an instruction in sets, or 0; for [`NO_REGISTER`] 0 or one that nobody looks at. Asked once for each
+    /// operand that is a register, and for what else the walk finds it quicker to ask than not to: that is no register.
     fn bit(&mut self, reg: usize) -> u64;
 }
 
@@ -218,6 +219,8 @@ pub struct Liveness {
     backwards: Vec<u32>,
     /// Calls that end blocks, but tail calls: where, the block that follows, and what they write.
     calls: Vec<(Pc, u32, u64)>,
+    /// By register, its bit where sets are of a few that were chosen; and behind them, for what is no register.
+    bits: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -278,11 +281,32 @@ impl Liveness {
         self.edges.iter_mut().for_each(|(_, to)| *to = self.numbers[*to as usize]);
     }
 
+    /// The same for a few registers, of which sets have the bits of their places.
+    ///
+    /// # Panics
+    ///
+    /// When there are more than 64. May panic on a function that no verifier has accepted.
+    pub fn find_blocks_of_chosen(
+        &mut self,
+        function: &Function,
+        back_edges: &[BackEdge],
+        calls_end: bool,
+        chosen: &[Reg],
+    ) {
+        assert!(chosen.len() <= 64, "a set is a word");
+        let mut bits = std::mem::take(&mut self.bits);
+        bits.clear();
+        bits.resize(function.registers.len() + 1, 0);
+        chosen.iter().enumerate().for_each(|(place, reg)| bits[reg.index()] = 1 << place);
+        self.find_blocks(function, back_edges, calls_end, &mut Bits(&bits));
+        self.bits = bits;
+    }
+
     /// Adds a block whose last instruction is at `range`, and writes `defs`.
     // What is done for each instruction has the processor's registers to itself.
     #[inline(never)]
     fn end_block(&mut self, row: &OpRow, words: &[u64], range: Range<usize>, defs: u64, block: Block) {
-        let Liveness { numbers, blocks, edges, backwards, calls } = self;
+        let Liveness { numbers, blocks, edges, backwards, calls, .. } = self;
         let from = blocks.len() as u32;
         row.each_target(words, |displacement| {
             let to = target(range.start, displacement);
@@ -321,14 +345,8 @@ impl Liveness {
 
     /// Finds blocks, calls ending none, and what they need of 64 registers at most. False when it takes too long.
     fn of_chosen(&mut self, function: &Function, back_edges: &[BackEdge], chosen: &[Reg]) -> bool {
-        assert!(chosen.len() <= 64, "a set is a word");
-        let registers = function.registers.len();
-        let mut bits = vec![0; registers + 1];
-        for (i, reg) in chosen.iter().enumerate() {
-            bits[reg.index()] = 1 << i;
-        }
-        self.find_blocks(function, back_edges, false, &mut Bits(&bits));
-        let sets = registers.div_ceil(64);
+        self.find_blocks_of_chosen(function, back_edges, false, chosen);
+        let sets = function.registers.len().div_ceil(64);
         self.edges.len().checked_mul(sets).is_some_and(|steps| steps <= MAX_STEPS) && self.solve()
     }
 

@@ -142,3 +142,25 @@ fn over_calls() {
     assert!(liveness.over_calls(|_, live| found.push(live)));
     assert_eq!(found, [0b11, 0]);
 }
+
+#[test]
+fn over_a_call_in_front_of_the_branch_back() {
+    let mut f = FunctionBuilder::new(TypeIndex(0), &FuncType::new([], [ValType::I64]));
+    let [a, b] = [(); 2].map(|()| f.register(ValType::I64));
+    let (again, other) = (f.label(), f.label());
+    constant(&mut f, a);
+    f.bind(again);
+    // `a` is read by a block behind the head alone: that it is needed there has to go round the loop once.
+    constant(&mut f, b);
+    f.emit(Op::BrEqI64, &[b.into(), b.into(), other.into()]);
+    f.emit(Op::Move, &[b.into(), a.into()]);
+    f.bind(other);
+    f.emit(Op::Call, &[Arg::Regs(&[]), FuncIndex(0).into(), Arg::Regs(&[])]);
+    f.emit(Op::Jump, &[again.into()]);
+    let function = f.finish().expect("well formed");
+    let mut liveness = Liveness::default();
+    let mut found = Vec::new();
+    liveness.find_blocks_of_chosen(&function, &back_edges(&function), true, &[a, b]);
+    assert!(liveness.over_calls(|_, live| found.push(live)));
+    assert_eq!(found, [0b01]);
+}

@@ -183,8 +183,16 @@ impl Module {
         versions.filter_map(|version| Some((version.func, version.refusal()?))).collect()
     }
 
-    /// The functions that the module defines.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = FuncIndex> {
+    /// The functions that the module defines, ascending.
+    ///
+    /// ```
+    /// # use strata::*;
+    /// let engine = Engine::default();
+    /// let module = Module::new(&engine, "import func @print(i32) from \"env\" \"print\"\nfunc @one() {\n ret\n}")?;
+    /// assert!(module.functions().map(|func| func.0).eq([1]));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn functions(&self) -> impl Iterator<Item = FuncIndex> {
         let imported = self.0.module.spaces().imported_funcs;
         (imported..imported + self.0.module.functions.len() as u32).map(FuncIndex)
     }

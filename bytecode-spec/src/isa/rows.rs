@@ -376,8 +376,18 @@ mod tests {
             let mut all = 0;
             let length = row.each_register(&words, none, &mut |reg| all |= 1 << reg);
             assert_eq!((all & !(1 << none), length), (uses | defs, row.length(&words)), "{op:?}");
-            let (read, written, length) = row.sets(&words, none, |reg| u64::from(reg < none) << reg);
+            let mut asked = Vec::new();
+            let (read, written, length) = row.sets(&words, none, |reg| {
+                asked.push(reg);
+                u64::from(reg < none) << reg
+            });
             assert_eq!((read, written, length), (uses, defs, row.length(&words)), "{op:?}");
+            // Each operand once: weights are counted so.
+            let mut operands: Vec<usize> = row.uses(&words).chain(row.defs(&words)).map(Reg::index).collect();
+            asked.retain(|&reg| reg != none);
+            asked.sort_unstable();
+            operands.sort_unstable();
+            assert_eq!(asked, operands, "{op:?}");
         }
     }
 }

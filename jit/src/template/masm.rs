@@ -330,7 +330,8 @@ pub struct Roles {
     pub scratch: [Gpr; 3],
     /// Likewise, for floats.
     pub float_scratch: [Fpr; 2],
-    /// Registers that hold a function's hottest registers; with the floats, at most 64.
+    /// Registers that hold a function's hottest registers; with the floats, fewer than 64. None of them is one of `scratch` or
+    /// `float_scratch`.
     pub pins: &'static [Gpr],
     /// Likewise, for floats.
     pub float_pins: &'static [Fpr],

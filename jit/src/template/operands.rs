@@ -28,11 +28,11 @@ pub trait Operands<M: Masm> {
     fn is_float(&self, lane: Lane) -> bool;
     /// Where to compute a result; [`define`](Self::define) follows once it is there.
     fn result(&mut self, lane: Lane) -> Gpr;
-    /// The result is there.
+    /// The result is there, in the register that [`result`](Self::result) gave.
     fn define(&mut self, m: &mut M, lane: Lane, result: Gpr);
     /// As [`result`](Self::result), for floats.
     fn float_result(&mut self, lane: Lane) -> Fpr;
-    /// As [`define`](Self::define), for floats.
+    /// As [`define`](Self::define), for floats, in the register that [`float_result`](Self::float_result) gave.
     fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr);
     /// A constant of 64 bits.
     fn imm64(&mut self, m: &mut M, lane: Lane) -> Int;

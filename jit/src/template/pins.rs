@@ -3,10 +3,12 @@
 
 use bytecode_spec::isa::{LANES_PER_WORD, OpRow, Words, each_row};
 use bytecode_spec::limits::MAX_CODE_WORDS;
-use bytecode_spec::liveness::{BackEdge, Bits, Liveness, NO_REGISTER, Sets};
+use bytecode_spec::liveness::{BackEdge, Liveness, NO_REGISTER, Sets};
 use bytecode_spec::{FuncIndex, Function, Op, Reg, ValType, VerifiedModule};
 
-use super::masm::{Fpr, Gpr, Roles};
+use super::aarch64::Aarch64;
+use super::masm::{Fpr, Gpr, Masm, Roles};
+use super::x86_64::X86_64;
 
 /// Where a register of the function is while its code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +120,30 @@ const _: () = assert!(
     "weights fit above numbers"
 );
 
+const _: () = assert!(
+    fit(&X86_64::ROLES) && fit(&Aarch64::ROLES),
+    "sets of pinned registers are words, and no scratch register is in one"
+);
+
+/// Whether registers can be pinned as the roles say.
+const fn fit(roles: &Roles) -> bool {
+    let (mut fit, mut i) = (roles.pins.len() + roles.float_pins.len() < u64::BITS as usize, 0);
+    while i < roles.pins.len() {
+        let [first, second, third] = roles.scratch;
+        let pin = roles.pins[i].0;
+        fit &= pin != first.0 && pin != second.0 && pin != third.0;
+        i += 1;
+    }
+    i = 0;
+    while i < roles.float_pins.len() {
+        let [first, second] = roles.float_scratch;
+        let pin = roles.float_pins[i].0;
+        fit &= pin != first.0 && pin != second.0;
+        i += 1;
+    }
+    fit
+}
+
 /// A use in a loop counts so many times as much as one outside, at each level.
 const WEIGHT_BITS: u32 = 3;
 /// Deeper loops count no more.
@@ -157,7 +183,7 @@ impl Homes for Pins {
         self.choose(function, roles);
         if has_calls {
             if !are_few {
-                self.find_blocks(function, back_edges);
+                self.liveness.find_blocks_of_chosen(function, back_edges, true, &self.chosen);
             }
             self.find_saved(are_few, back_edges);
         }
@@ -222,13 +248,6 @@ impl Pins {
         self.liveness.find_blocks(function, back_edges, true, &mut counted);
         self.weights.clear();
         self.weights.extend_from_slice(&counted.weights);
-    }
-
-    /// Finds the blocks of a function, and which of the chosen registers they need.
-    fn find_blocks(&mut self, function: &Function, back_edges: &[BackEdge]) {
-        let mut bits = vec![0; function.registers.len() + 1];
-        self.chosen.iter().enumerate().for_each(|(place, reg)| bits[reg.index()] = 1 << place);
-        self.liveness.find_blocks(function, back_edges, true, &mut Bits(&bits));
     }
 
     /// Chooses the registers that are worth a machine register, by their weights.
@@ -399,4 +418,56 @@ pub(super) fn each_instruction(code: &[u64], mut visit: impl FnMut(usize, Op, &[
     each_row(code, |pc, _, words, _| {
         visit(pc, Op::from_code(words.lane(0)).expect("verified"), words);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use bytecode_spec::{Arg, FuncType, FunctionBuilder, Module, TypeDef, TypeIndex, verify};
+
+    use super::*;
+
+    /// What is pinned, and what each call saves, in a function of so many registers that calls itself in a loop.
+    fn planned(registers: usize) -> (Vec<Reg>, Vec<Vec<Reg>>) {
+        let ty = FuncType::new([], [ValType::I64]);
+        let mut f = FunctionBuilder::new(TypeIndex(0), &ty);
+        let [kept, sum, result, ..] = [(); 4].map(|()| f.register(ValType::I64));
+        (4..registers).for_each(|_| _ = f.register(ValType::I64));
+        let again = f.label();
+        f.emit(Op::ConstI64, &[kept.into(), 1i64.into()]);
+        f.emit(Op::ConstI64, &[sum.into(), 0i64.into()]);
+        f.bind(again);
+        f.emit(Op::Call, &[Arg::Regs(&[]), FuncIndex(0).into(), Arg::Regs(&[result])]);
+        for _ in 0..4 {
+            f.emit(Op::AddI64, &[sum.into(), sum.into(), kept.into()]);
+        }
+        f.emit(Op::AddI64, &[sum.into(), sum.into(), result.into()]);
+        f.emit(Op::BrEqI64, &[sum.into(), result.into(), again.into()]);
+        f.emit(Op::Call, &[Arg::Regs(&[]), FuncIndex(0).into(), Arg::Regs(&[result])]);
+        f.emit(Op::Ret, &[Arg::Regs(&[sum])]);
+        let mut module = Module::default();
+        module.types.push(TypeDef { name: String::new(), ty });
+        module.functions.push(f.finish().expect("well formed"));
+        let module = verify(module).expect("right");
+
+        let mut pins = Pins::default();
+        pins.plan(&module, FuncIndex(0), &X86_64::ROLES);
+        let pinned = pins.pinned().to_vec();
+        let mut saved = Vec::new();
+        each_instruction(&module.functions[0].code, |pc, op, _| {
+            if op == Op::Call {
+                pins.turn_to_call(pc);
+                saved.push(pins.saved_by_call().collect());
+            }
+        });
+        (pinned, saved)
+    }
+
+    #[test]
+    fn few_registers_and_many_are_pinned_alike() {
+        let [kept, sum, result] = [0, 1, 2].map(Reg);
+        let expected = (vec![sum, kept, result], vec![vec![sum, kept], vec![sum]]);
+        for registers in [4, FEW - 1, FEW, FEW + 1] {
+            assert_eq!(planned(registers), expected, "of {registers}");
+        }
+    }
 }

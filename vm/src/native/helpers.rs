@@ -78,7 +78,8 @@ extern "C" fn call(frame: *mut u64, place: u64, record: *const FuncRecord) -> u6
 }
 
 extern "C" fn call_from_behind(frame: *mut u64, _: u64, record: *const FuncRecord) -> u64 {
-    // SAFETY: as for `call`, but that the frame is the one behind.
+    // SAFETY: as for `call`, but that the frame is the one behind: its link is written, and leads to the frame of a module's function,
+    // which has called the record's.
     unsafe {
         let callee = Frame(frame);
         if !(*record).slot.is_null() {
@@ -96,7 +97,7 @@ extern "C" fn call_from_behind(frame: *mut u64, _: u64, record: *const FuncRecor
 #[cold]
 #[inline(never)]
 unsafe fn call_module_from_behind(callee: Frame, record: *const FuncRecord) -> u64 {
-    // SAFETY: by contract of the caller.
+    // SAFETY: as in `call_from_behind`, whose frame and record these are; the record is that of a module's function.
     unsafe {
         let caller = callee.caller().0;
         match call_record(caller, callee.return_pc().addr() as u64, record, callee) {

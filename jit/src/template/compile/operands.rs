@@ -48,6 +48,7 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
 
     #[inline(always)]
     fn define(&mut self, m: &mut M, lane: Lane, result: Gpr) {
+        debug_assert_eq!(result, Operands::<M>::result(self, lane));
         // Nothing is pinned to a scratch register.
         if !H::PINS || result == M::ROLES.scratch[0] {
             self.settle_slot(m, self.reg(lane));
@@ -64,6 +65,7 @@ impl<M: Masm, H: Homes> Operands<M> for Driver<H> {
 
     #[inline(always)]
     fn float_define(&mut self, m: &mut M, lane: Lane, result: Fpr) {
+        debug_assert_eq!(result, Operands::<M>::float_result(self, lane));
         if !H::PINS || result == M::ROLES.float_scratch[0] {
             m.store_float(W64, slot::<M>(self.reg(lane)), result);
         }
