@@ -12,8 +12,7 @@ use crate::generated::instructions_of;
 
 /// Some functions of a module.
 pub struct Functions<'m> {
-    /// The module.
-    pub module: &'m VerifiedModule,
+    module: &'m VerifiedModule,
     /// With the registers that must be cleared, which is found out when a function is first called.
     pub chosen: Vec<(FuncIndex, Range<u32>)>,
 }
